@@ -1,0 +1,92 @@
+//! Catching up: whether a learner is close enough to its leader to vote.
+//!
+//! etcd's own test passes at 90 % of the log (server/etcdserver/server.go, `isLearnerReady`), which may be a million
+//! entries behind. Our rule goes by rounds, as in section 4.2.1 of Ongaro's thesis on Raft: note the leader's index,
+//! wait until the learner has applied it, repeat; a round of under a second means that the learner keeps pace.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{MemberId, Observation};
+
+/// A round shorter than this means that the learner keeps pace with its leader.
+const SHORT_ROUND: Duration = Duration::from_secs(1);
+
+/// A learner has stalled when this many rounds in a row were no shorter than the one before.
+const ROUNDS_WITHOUT_GAIN: usize = 4;
+
+/// The rounds of one learner, folded from observations.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CatchUp {
+    learner: Option<MemberId>,
+    /// The leader's index to reach, and since when.
+    round: Option<(u64, Duration)>,
+    /// Lengths of finished rounds, oldest first.
+    finished: Vec<Duration>,
+    /// The learner's last applied index.
+    applied: u64,
+    /// The leader's last index.
+    leader: u64,
+}
+
+impl CatchUp {
+    /// Takes in what an observation shows at `now`, the run's own clock.
+    pub fn observe(&mut self, observation: &Observation, learner: MemberId, now: Duration) {
+        if self.learner != Some(learner) {
+            *self = Self { learner: Some(learner), ..Self::default() };
+        }
+        let (Some(leader), Some(status)) = (observation.leader_status(), observation.status_of(learner)) else {
+            return;
+        };
+        self.applied = status.raft_applied;
+        self.leader = leader.raft_index;
+        match self.round {
+            None => self.round = Some((leader.raft_index, now)),
+            Some((target, since)) if status.raft_applied >= target => {
+                self.finished.push(now.saturating_sub(since));
+                self.round = Some((leader.raft_index, now));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether the last round was short enough to promote.
+    pub fn keeps_pace(&self) -> bool {
+        self.finished.last().is_some_and(|round| *round < SHORT_ROUND)
+    }
+
+    /// Whether rounds have stopped getting shorter without being short.
+    pub fn stalled(&self) -> bool {
+        let recent = self.finished.iter().rev().take(ROUNDS_WITHOUT_GAIN + 1).collect::<Vec<_>>();
+        recent.len() > ROUNDS_WITHOUT_GAIN && recent.windows(2).all(|pair| pair[0] >= pair[1]) && !self.keeps_pace()
+    }
+
+    /// The learner's applied index and the leader's index, as last seen.
+    pub fn indexes(&self) -> (u64, u64) {
+        (self.applied, self.leader)
+    }
+
+    /// How many rounds were finished.
+    pub fn rounds(&self) -> usize {
+        self.finished.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stalled_needs_rounds_that_do_not_shrink() {
+        let seconds = |list: &[u64]| CatchUp {
+            finished: list.iter().map(|s| Duration::from_secs(*s)).collect(),
+            ..CatchUp::default()
+        };
+        assert!(!seconds(&[9, 8, 7, 6, 5]).stalled());
+        assert!(seconds(&[9, 5, 5, 5, 6, 6]).stalled());
+        assert!(!seconds(&[5, 5, 5]).stalled());
+        assert!(!seconds(&[5, 5, 5, 5, 5, 0]).stalled());
+        assert!(seconds(&[5, 0]).keeps_pace());
+    }
+}

@@ -1,0 +1,196 @@
+//! Changes: mutations of the outside world as data, which can be shown, confirmed, predicted and applied.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{MemberId, Observation, Record, patch_operations};
+
+/// One mutation of the outside world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum Change {
+    /// Stream one member's database to a file here.
+    SaveSnapshot {
+        /// The pod whose member sends it.
+        pod: String,
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Write the run's record on the StatefulSet.
+    OpenRun {
+        /// What to write.
+        record: Box<Record>,
+    },
+    /// Add a member that does not vote yet.
+    AddLearner {
+        /// How it will call itself.
+        name: String,
+        /// Where its peers reach it.
+        peer_url: String,
+    },
+    /// Ask for one more pod, tell the template, and guard the pods that are there: in one patch.
+    PatchStatefulSet {
+        /// Pods before.
+        from: i32,
+        /// Pods after.
+        to: i32,
+        /// Variables to set.
+        env: Vec<EnvEdit>,
+        /// The update strategy before and after, where a guard is set.
+        strategy: Option<(Value, Value)>,
+    },
+    /// Make the learner a voter.
+    Promote {
+        /// The learner.
+        member: MemberId,
+        /// What it is called.
+        name: String,
+    },
+    /// Hand leadership over.
+    MoveLeader {
+        /// Who leads now, and its pod.
+        from: (MemberId, String),
+        /// Who is to lead, and its pod.
+        to: (MemberId, String),
+    },
+    /// Let the controller bring the template to one more pod.
+    LowerPartition {
+        /// The pod that is replaced; none where only the strategy is put back.
+        frees: Option<String>,
+        /// The update strategy before.
+        from: Value,
+        /// The update strategy after.
+        to: Value,
+    },
+    /// Delete a pod, so that it comes back from the present template (under OnDelete).
+    DeletePod {
+        /// Its name.
+        pod: String,
+        /// Its uid: a pod that was replaced meanwhile is not deleted.
+        uid: String,
+    },
+    /// Note in the record that the rollout is left for later.
+    DeferRollout {
+        /// The record as it will stand.
+        record: Box<Record>,
+    },
+    /// Remove the run's record.
+    CloseRun,
+}
+
+/// One variable of the template to set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvEdit {
+    /// Index of the container in the template.
+    pub container: usize,
+    /// Index of the variable in the container; none to add it.
+    pub index: Option<usize>,
+    /// Whether the container has no list of variables yet.
+    pub first: bool,
+    /// The variable.
+    pub name: String,
+    /// Its value before; none where it was absent.
+    pub from: Option<String>,
+    /// Its value after.
+    pub to: String,
+}
+
+impl Change {
+    /// The change's name in events.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SaveSnapshot { .. } => "save-snapshot",
+            Self::OpenRun { .. } => "open-run",
+            Self::AddLearner { .. } => "add-learner",
+            Self::PatchStatefulSet { .. } => "patch-statefulset",
+            Self::Promote { .. } => "promote",
+            Self::MoveLeader { .. } => "move-leader",
+            Self::LowerPartition { .. } => "lower-partition",
+            Self::DeletePod { .. } => "delete-pod",
+            Self::DeferRollout { .. } => "defer-rollout",
+            Self::CloseRun => "close-run",
+        }
+    }
+
+    /// What it does, in the imperative.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::SaveSnapshot { pod, file } => format!("Save a snapshot from {pod} to {}", file.display()),
+            Self::OpenRun { .. } => "Write down the goal on the StatefulSet".to_owned(),
+            Self::AddLearner { name, .. } => format!("Add {name} as a learner"),
+            Self::PatchStatefulSet { from, to, .. } => format!("Raise the StatefulSet from {from} to {to} pods"),
+            Self::Promote { name, .. } => format!("Promote {name} to a voter"),
+            Self::MoveLeader { from, to } => format!("Move leadership from {} to {}", from.1, to.1),
+            Self::LowerPartition { frees: Some(pod), .. } => format!("Let pod {pod} restart on the new template"),
+            Self::LowerPartition { frees: None, .. } => "Put the update strategy back as it was".to_owned(),
+            Self::DeletePod { pod, .. } => format!("Delete pod {pod}, so that it comes back on the new template"),
+            Self::DeferRollout { .. } => "Leave the rollout to the older members for later".to_owned(),
+            Self::CloseRun => "Remove the goal from the StatefulSet".to_owned(),
+        }
+    }
+
+    /// Whether it changes the cluster, rather than only a file here.
+    pub fn touches_cluster(&self) -> bool {
+        !matches!(self, Self::SaveSnapshot { .. })
+    }
+
+    /// Whether it is bookkeeping that goes along with the changes that a person confirms.
+    pub fn is_bookkeeping(&self) -> bool {
+        matches!(self, Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::CloseRun)
+    }
+
+    /// The kubectl or etcdctl command that would do the same.
+    pub fn command(&self, observation: &Observation) -> String {
+        let set = &observation.statefulset;
+        let (name, namespace) = (&set.name, &set.namespace);
+        let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
+        let etcdctl = |pod: &str, rest: String| format!("kubectl exec -n {namespace} {pod} -c {container} -- etcdctl {rest}");
+        let leader = observation
+            .leader()
+            .and_then(|id| observation.statuses.iter().find(|(_, s)| s.is_known_and(|s| s.member == id)))
+            .map_or_else(|| set.pod_name(set.start), |(pod, _)| pod.clone());
+        match self {
+            Self::SaveSnapshot { pod, file } => format!(
+                "kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}",
+                file.display()
+            ),
+            Self::AddLearner { name, peer_url } => {
+                etcdctl(&leader, format!("member add --learner {name} --peer-urls {peer_url}"))
+            }
+            Self::Promote { member, .. } => etcdctl(&leader, format!("member promote {member}")),
+            Self::MoveLeader { from, to } => etcdctl(&from.1, format!("move-leader {}", to.0)),
+            Self::DeletePod { pod, .. } => format!("kubectl delete pod -n {namespace} {pod}"),
+            Self::OpenRun { .. }
+            | Self::PatchStatefulSet { .. }
+            | Self::LowerPartition { .. }
+            | Self::DeferRollout { .. }
+            | Self::CloseRun => {
+                let operations = Value::Array(patch_operations(self, observation).unwrap_or_default());
+                let text = operations.to_string().replace('\'', "'\\''");
+                format!("kubectl patch statefulset -n {namespace} {name} --type=json -p '{text}'")
+            }
+        }
+    }
+
+    /// How to take it back.
+    pub fn undo(&self) -> String {
+        match self {
+            Self::SaveSnapshot { .. } => "delete the file".to_owned(),
+            Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::CloseRun => "nothing to take back".to_owned(),
+            Self::AddLearner { .. } => {
+                "`etcdctl member remove` with the new member's id; a learner counts for no quorum".to_owned()
+            }
+            Self::PatchStatefulSet { from, .. } => {
+                format!("remove the learner, then set replicas back to {from} and the variables to their old values")
+            }
+            Self::Promote { .. } => "a voter can only be removed again, by scaling down".to_owned(),
+            Self::MoveLeader { .. } => "move leadership back the same way".to_owned(),
+            Self::LowerPartition { .. } | Self::DeletePod { .. } => {
+                "none needed: the pod comes back with its own data".to_owned()
+            }
+        }
+    }
+}

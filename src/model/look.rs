@@ -1,0 +1,149 @@
+//! Looks: questions whose answers are too dear to be part of every observation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Known, MemberId, Observation};
+
+/// A question to the outside, asked by a step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Question {
+    /// Which of these calls the API server would allow.
+    Permissions(Vec<Permission>),
+    /// The hash of all keys of one member at one revision. Stops writes through that member while it runs.
+    #[serde(rename_all = "camelCase")]
+    Hash {
+        /// The member.
+        member: MemberId,
+        /// Its pod.
+        pod: String,
+        /// The revision to hash at.
+        revision: i64,
+    },
+    /// The last lines that a container wrote before it ended.
+    LastLines {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
+    /// What else in the namespace concerns the pods: Services, disruption budgets, and ConfigMaps that name members.
+    Neighbours {
+        /// Hosts of the present members' peer URLs.
+        hosts: Vec<String>,
+    },
+}
+
+/// One verb on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permission {
+    /// Such as `patch`.
+    pub verb: String,
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Such as `pods/portforward`.
+    pub resource: String,
+    /// Whether it is asked for in the StatefulSet's namespace or for the whole cluster.
+    pub namespaced: bool,
+}
+
+impl std::fmt::Display for Permission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if self.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.group) }
+    }
+}
+
+/// A key-value hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hash {
+    /// CRC-32C over the key revisions.
+    pub hash: u32,
+    /// Hashes compare only where this is equal.
+    pub compact_revision: i64,
+    /// How long the member took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// A Service that selects the pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelectedService {
+    /// Its name.
+    pub name: String,
+    /// Whether clients get a pod's own address from it, or any of them.
+    pub headless: bool,
+    /// Whether pods that are not Ready are in it.
+    pub publish_not_ready: bool,
+}
+
+/// What else in the namespace concerns the pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Neighbours {
+    /// Services that select the pods.
+    pub services: Known<Vec<SelectedService>>,
+    /// Disruption budgets that select the pods: name, and what they demand.
+    pub budgets: Known<BTreeMap<String, String>>,
+    /// ConfigMaps in which a present member's host appears.
+    pub config_maps: Known<Vec<String>>,
+}
+
+/// What the outside answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// To [`Question::Permissions`], in the same order.
+    Permissions(Vec<(Permission, Known<bool>)>),
+    /// To [`Question::Hash`].
+    Hash(Known<Hash>),
+    /// To [`Question::LastLines`].
+    LastLines(Known<Vec<String>>),
+    /// To [`Question::Neighbours`].
+    Neighbours(Neighbours),
+}
+
+impl Answer {
+    /// Whether there is anything in the answer that is worth keeping.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Permissions(_) | Self::Neighbours(_) => true,
+            Self::Hash(hash) => hash.known().is_some(),
+            Self::LastLines(lines) => lines.known().is_some(),
+        }
+    }
+}
+
+impl Question {
+    /// Whether the answer stays true for the length of a run.
+    pub fn lasting(&self) -> bool {
+        !matches!(self, Self::LastLines { .. })
+    }
+
+    /// The answer that a plan assumes where it foresees what cannot be asked yet.
+    pub fn assumed(&self, observation: &Observation) -> Answer {
+        match self {
+            Self::Permissions(list) => Answer::Permissions(
+                list.iter().map(|permission| (permission.clone(), Known::Known(true))).collect(),
+            ),
+            Self::Hash { revision, .. } => {
+                let known = observation.answers.iter().find_map(|(_, answer)| match answer {
+                    Answer::Hash(Known::Known(hash)) => Some(*hash),
+                    _ => None,
+                });
+                let assumed = Hash { hash: 0, compact_revision: revision.saturating_sub(1), took_ms: 0 };
+                Answer::Hash(Known::Known(known.unwrap_or(assumed)))
+            }
+            Self::LastLines { .. } => Answer::LastLines(Known::Unknown("only foreseen".to_owned())),
+            Self::Neighbours { .. } => Answer::Neighbours(Neighbours {
+                services: Known::Known(Vec::new()),
+                budgets: Known::Known(BTreeMap::new()),
+                config_maps: Known::Known(Vec::new()),
+            }),
+        }
+    }
+}

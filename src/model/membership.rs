@@ -1,0 +1,166 @@
+//! Membership and quorum: what etcd requires before a member may come or go, and what we require on top.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Member, MemberId, Observation};
+
+/// A fact that stands in the way, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What is so.
+    pub fact: String,
+    /// What helps.
+    pub advice: String,
+}
+
+impl Fact {
+    /// A fact and its advice.
+    pub fn new(fact: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { fact: fact.into(), advice: advice.into() }
+    }
+}
+
+/// How many of `voters` must agree.
+pub fn quorum(voters: usize) -> usize {
+    voters / 2 + 1
+}
+
+/// Whether the voters still have a quorum while one of them, healthy now, is down.
+pub fn quorum_after_losing_one(voters: usize) -> bool {
+    voters >= 1 && voters - 1 >= quorum(voters)
+}
+
+/// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner but the
+/// run's own, one leader and one cluster id on all.
+///
+/// Stricter than etcd's own check (server/etcdserver/server.go, `mayAddMember`), which lets a change pass while a
+/// minority is down; what etcd would refuse is among it.
+pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberId>) -> Vec<Fact> {
+    let members = match observation.members.known() {
+        None => {
+            return vec![Fact::new(
+                format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default()),
+                "look at the pods' logs; without a quorum no member can be added",
+            )];
+        }
+        Some(members) if !members.by_quorum => {
+            return vec![Fact::new(
+                "the cluster has no quorum: only a member's own copy of the member list could be read",
+                "bring the missing members back before changing the cluster's size",
+            )];
+        }
+        Some(members) => members,
+    };
+    let mut facts = Vec::new();
+    for voter in members.voters() {
+        voter_facts(observation, voter, &mut facts);
+    }
+    for learner in members.learners().filter(|learner| Some(learner.id) != own_learner) {
+        facts.push(Fact::new(
+            format!("member {} ({}) is a learner that no run of etcd-scale left behind", learner.called(), learner.id),
+            format!("promote it, or take it back with `etcdctl member remove {}`", learner.id),
+        ));
+    }
+    let clusters: BTreeSet<_> = members
+        .voters()
+        .filter_map(|voter| observation.status_of(voter.id))
+        .map(|status| status.cluster)
+        .chain([members.cluster])
+        .collect();
+    if clusters.len() > 1 {
+        let ids: Vec<_> = clusters.iter().map(ToString::to_string).collect();
+        facts.push(Fact::new(
+            format!("the members do not agree on the cluster's id: {}", ids.join(", ")),
+            "a member formed a cluster of its own; it must be removed and its data cleared",
+        ));
+    }
+    let leaders: BTreeSet<_> =
+        members.voters().filter_map(|voter| observation.status_of(voter.id)).map(|status| status.leader).collect();
+    if leaders.contains(&None) {
+        facts.push(Fact::new("at least one member knows no leader", "wait for the election to end and run again"));
+    } else if leaders.len() > 1 {
+        facts.push(Fact::new("the members name different leaders", "wait for the election to end and run again"));
+    }
+    match observation.alarms.known() {
+        None => facts.push(Fact::new(
+            format!("the alarms could not be read: {}", observation.alarms.reason().unwrap_or_default()),
+            "an alarm must be ruled out before the cluster's size is changed",
+        )),
+        Some(alarms) => facts.extend(alarms.iter().map(|alarm| {
+            let name = members.by_id(alarm.member).map_or_else(|| alarm.member.to_string(), Member::called);
+            Fact::new(
+                format!("alarm {} is raised by {name}", alarm.kind),
+                match alarm.kind.as_str() {
+                    "NOSPACE" => "compact and defragment, then `etcdctl alarm disarm`",
+                    _ => "find the member with wrong data and replace it before anything else",
+                },
+            )
+        })),
+    }
+    facts
+}
+
+fn voter_facts(observation: &Observation, voter: &Member, facts: &mut Vec<Fact>) {
+    if !voter.started() {
+        facts.push(Fact::new(
+            format!("member {} ({}) was added and never started", voter.called(), voter.id),
+            format!("start it, or take it back with `etcdctl member remove {}`", voter.id),
+        ));
+        return;
+    }
+    match observation.status_of(voter.id) {
+        None => facts.push(Fact::new(
+            format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
+            "bring it back first; etcd refuses to add a member while a voter is missing",
+        )),
+        Some(status) => {
+            if let Some(reason) = status.healthy.reason() {
+                facts.push(Fact::new(
+                    format!("voter {} is not healthy: {reason}", voter.called()),
+                    "every voter must serve reads before the cluster's size is changed",
+                ));
+            }
+            if status.learner {
+                facts.push(Fact::new(
+                    format!("{} is a voter in the member list and believes itself a learner", voter.called()),
+                    "restart it once, so that it reads its own membership again (etcd-io/etcd#18347)",
+                ));
+            }
+            for error in &status.errors {
+                facts.push(Fact::new(
+                    format!("{} reports: {error}", voter.called()),
+                    "clear what it reports before the cluster's size is changed",
+                ));
+            }
+        }
+    }
+}
+
+/// Pods whose etcd may be asked for cluster-wide things, best first: the leader, then other voters that answer.
+/// Learners are never asked: they refuse all but Status and serializable reads.
+pub fn clients_to_ask(observation: &Observation) -> Vec<String> {
+    let mut asked: Vec<_> = observation
+        .statuses
+        .iter()
+        .filter_map(|(pod, status)| Some((pod, status.known()?)))
+        .filter(|(_, status)| !status.learner)
+        .collect();
+    asked.sort_by_key(|(pod, status)| (!status.leads(), (*pod).clone()));
+    asked.into_iter().map(|(pod, _)| pod.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quorums() {
+        let quorums: Vec<_> = (1..=7).map(quorum).collect();
+        assert_eq!(quorums, [1, 2, 2, 3, 3, 4, 4]);
+        assert!(!quorum_after_losing_one(1));
+        assert!(!quorum_after_losing_one(2));
+        assert!((3..=9).all(quorum_after_losing_one));
+    }
+}

@@ -1,0 +1,279 @@
+//! Prediction: what a change does at once, and what the world may do next on its own.
+//!
+//! A dry run walks the changes and the favourable moves. Tests walk all moves, to prove that the steps keep their
+//! promises whatever the world does in between.
+
+use serde::Serialize;
+
+use super::{
+    Change, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus, Observation, Pod, RUN_ANNOTATION,
+    Rollout, new_member_name, strategy_is_on_delete,
+};
+
+/// Something that the world may do next on its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Move {
+    /// The controller creates the pod of an ordinal.
+    PodCreated(i32),
+    /// The etcd of a pod starts and, where it is new, joins.
+    MemberStarted(i32),
+    /// A learner applies everything that its leader has.
+    CaughtUp(i32),
+    /// A pod becomes Ready.
+    PodReady(i32),
+    /// The controller replaces a pod with one of the revision it is due.
+    PodReplaced(i32),
+    /// The voters that are up choose a leader.
+    Elected(MemberId),
+    /// The etcd of a pod stops answering.
+    MemberFailed(i32),
+}
+
+impl Move {
+    /// Whether it brings a run nearer to its goal.
+    pub fn favourable(&self) -> bool {
+        !matches!(self, Self::MemberFailed(_))
+    }
+}
+
+impl Observation {
+    /// What is seen at once when a change has been applied.
+    #[must_use]
+    pub fn after(&self, change: &Change) -> Self {
+        let mut next = self.clone();
+        let set = &mut next.statefulset;
+        match change {
+            Change::SaveSnapshot { .. } => {}
+            Change::OpenRun { record } | Change::DeferRollout { record } => {
+                set.annotations.insert(RUN_ANNOTATION.to_owned(), record.to_annotation());
+            }
+            Change::CloseRun => {
+                set.annotations.remove(RUN_ANNOTATION);
+            }
+            Change::AddLearner { peer_url, .. } => {
+                if let Some(members) = next.members.known_mut() {
+                    let id = members.list.iter().map(|member| member.id.0).max().unwrap_or(0).wrapping_add(1);
+                    members.list.push(Member {
+                        id: MemberId(id),
+                        name: String::new(),
+                        peer_urls: vec![peer_url.clone()],
+                        client_urls: Vec::new(),
+                        learner: true,
+                    });
+                }
+            }
+            Change::PatchStatefulSet { to, env, strategy, .. } => {
+                set.replicas = *to;
+                for edit in env {
+                    let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
+                    let source = EnvSource::Literal(edit.to.clone());
+                    match edit.index.and_then(|index| container.env.get_mut(index)) {
+                        Some(var) => var.source = source,
+                        None => container.env.push(EnvVar { name: edit.name.clone(), source }),
+                    }
+                }
+                if !env.is_empty() {
+                    set.update_revision = format!("{}-at-{to}", set.name);
+                }
+                if let Some((_, strategy)) = strategy {
+                    set.strategy = strategy.clone();
+                }
+            }
+            Change::Promote { member, .. } => {
+                if let Some(members) = next.members.known_mut()
+                    && let Some(promoted) = members.list.iter_mut().find(|candidate| candidate.id == *member)
+                {
+                    promoted.learner = false;
+                }
+                for status in next.statuses.values_mut().filter_map(Known::known_mut) {
+                    if status.member == *member {
+                        status.learner = false;
+                        status.healthy = Known::Known(());
+                    }
+                }
+            }
+            Change::MoveLeader { to, .. } => next.elect(Some(to.0)),
+            Change::LowerPartition { to, .. } => set.strategy = to.clone(),
+            Change::DeletePod { pod, .. } => {
+                let ordinal = next.pods.iter().find(|candidate| candidate.name == *pod).map(|pod| pod.ordinal);
+                if let Some(ordinal) = ordinal {
+                    next.replace_pod(ordinal);
+                }
+            }
+        }
+        next
+    }
+
+    /// What the world may do next on its own.
+    pub fn moves(&self) -> Vec<Move> {
+        let set = &self.statefulset;
+        let mut moves = Vec::new();
+        for ordinal in set.ordinals(set.replicas) {
+            let Some(pod) = self.pod(ordinal) else {
+                let before_are_ready =
+                    (set.start..ordinal).all(|earlier| self.pod(earlier).is_some_and(Pod::fully_ready));
+                if !set.ordered_ready || before_are_ready {
+                    moves.push(Move::PodCreated(ordinal));
+                }
+                continue;
+            };
+            match self.status_of_pod(&pod.name) {
+                None if self.member_of_ordinal(ordinal).is_some() => moves.push(Move::MemberStarted(ordinal)),
+                None => {}
+                Some(status) => {
+                    if status.learner && self.leader_status().is_some_and(|l| l.raft_index > status.raft_applied) {
+                        moves.push(Move::CaughtUp(ordinal));
+                    }
+                    // A readiness probe that a learner passes would make it Ready earlier; nothing rests on it.
+                    if !pod.fully_ready() && !status.learner {
+                        moves.push(Move::PodReady(ordinal));
+                    }
+                    moves.push(Move::MemberFailed(ordinal));
+                }
+            }
+        }
+        let others_ready = |ordinal: i32| {
+            self.pods.iter().filter(|pod| pod.ordinal != ordinal).all(Pod::fully_ready)
+                && self.pods.len() == usize::try_from(set.replicas).unwrap_or_default()
+        };
+        if let Some(ordinal) = Rollout::of(self).freed().next().filter(|ordinal| others_ready(*ordinal)) {
+            moves.push(Move::PodReplaced(ordinal));
+        }
+        if self.leader_status().is_none()
+            && let Some(members) = self.members.known()
+        {
+            let up: Vec<_> = members.voters().filter(|voter| self.status_of(voter.id).is_some()).collect();
+            if up.len() >= super::quorum(members.voters().count()) {
+                moves.extend(up.iter().map(|voter| Move::Elected(voter.id)));
+            }
+        }
+        moves
+    }
+
+    /// What is seen when the world has made a move.
+    #[must_use]
+    pub fn after_move(&self, step: &Move) -> Self {
+        let mut next = self.clone();
+        match step {
+            Move::PodCreated(ordinal) => {
+                let pod = next.new_pod(*ordinal);
+                next.pods.push(pod);
+                next.pods.sort_by_key(|pod| pod.ordinal);
+            }
+            Move::MemberStarted(ordinal) => next.start_member(*ordinal),
+            Move::CaughtUp(ordinal) => {
+                let leader = next.leader_status().map_or(0, |leader| leader.raft_index);
+                if let Some(status) = next.status_of_ordinal_mut(*ordinal) {
+                    status.raft_applied = leader;
+                    status.raft_index = leader;
+                }
+            }
+            Move::PodReady(ordinal) => {
+                if let Some(pod) = next.pods.iter_mut().find(|pod| pod.ordinal == *ordinal) {
+                    pod.ready = true;
+                    "Running".clone_into(&mut pod.phase);
+                    for container in &mut pod.containers {
+                        container.ready = true;
+                        container.running = true;
+                    }
+                }
+            }
+            Move::PodReplaced(ordinal) => next.replace_pod(*ordinal),
+            Move::Elected(leader) => next.elect(Some(*leader)),
+            Move::MemberFailed(ordinal) => next.silence(*ordinal),
+        }
+        next
+    }
+
+    fn status_of_ordinal_mut(&mut self, ordinal: i32) -> Option<&mut MemberStatus> {
+        let name = self.statefulset.pod_name(ordinal);
+        self.statuses.get_mut(&name).and_then(Known::known_mut)
+    }
+
+    /// A pod of the revision that the controller gives an ordinal (`newVersionedStatefulSetPod`).
+    fn new_pod(&self, ordinal: i32) -> Pod {
+        let set = &self.statefulset;
+        let partition = set.strategy.pointer("/rollingUpdate/partition").and_then(serde_json::Value::as_i64);
+        let old = !strategy_is_on_delete(&set.strategy) && partition.is_some_and(|p| i64::from(ordinal) < p);
+        Pod {
+            name: set.pod_name(ordinal),
+            uid: format!("foreseen-{ordinal}"),
+            ordinal,
+            revision: if old { set.current_revision.clone() } else { set.update_revision.clone() },
+            phase: "Pending".to_owned(),
+            containers: set
+                .template
+                .containers
+                .iter()
+                .map(|container| ContainerState { name: container.name.clone(), ..ContainerState::default() })
+                .collect(),
+            ..Pod::default()
+        }
+    }
+
+    fn replace_pod(&mut self, ordinal: i32) {
+        self.silence(ordinal);
+        let pod = self.new_pod(ordinal);
+        if let Some(old) = self.pods.iter_mut().find(|pod| pod.ordinal == ordinal) {
+            *old = pod;
+        }
+    }
+
+    /// The etcd of an ordinal answers no more; where it led, nobody leads until the others have voted.
+    fn silence(&mut self, ordinal: i32) {
+        let name = self.statefulset.pod_name(ordinal);
+        let led = self.status_of_pod(&name).is_some_and(MemberStatus::leads);
+        self.statuses.insert(name, Known::Unknown("it is down".to_owned()));
+        if let Some(pod) = self.pods.iter_mut().find(|pod| pod.ordinal == ordinal) {
+            pod.ready = false;
+        }
+        if led {
+            self.elect(None);
+        }
+        let quorum_stands = self.members.known().is_some_and(|members| {
+            let up = members.voters().filter(|voter| self.status_of(voter.id).is_some()).count();
+            up >= super::quorum(members.voters().count())
+        });
+        if !quorum_stands {
+            self.elect(None);
+        }
+    }
+
+    fn elect(&mut self, leader: Option<MemberId>) {
+        let led = leader.is_some();
+        for status in self.statuses.values_mut().filter_map(Known::known_mut) {
+            status.leader = leader;
+            status.healthy = if led { Known::Known(()) } else { Known::Unknown("no leader".to_owned()) };
+        }
+    }
+
+    fn start_member(&mut self, ordinal: i32) {
+        let pod = self.statefulset.pod_name(ordinal);
+        let (Some(member), Some(like)) = (
+            self.member_of_ordinal(ordinal).cloned(),
+            self.statuses.values().filter_map(Known::known).next().cloned(),
+        ) else {
+            return;
+        };
+        let fresh = !member.started();
+        let statefulset = self.statefulset.name.clone();
+        if let Some(members) = self.members.known_mut() {
+            let name = new_member_name(&members.list, &statefulset, ordinal).unwrap_or_else(|| pod.clone());
+            if let Some(member) = members.list.iter_mut().find(|candidate| candidate.id == member.id) {
+                member.name = name;
+            }
+        }
+        let applied = if fresh { 0 } else { like.raft_applied };
+        self.statuses.insert(
+            pod,
+            Known::Known(MemberStatus {
+                member: member.id,
+                learner: member.learner,
+                raft_applied: applied,
+                raft_index: applied,
+                ..like
+            }),
+        );
+    }
+}

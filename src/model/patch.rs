@@ -1,0 +1,78 @@
+//! Changes to the StatefulSet as JSON patches (RFC 6902), with `test` operations for everything they rest on.
+
+use serde_json::{Value, json};
+
+use super::{Change, Observation};
+
+/// The annotation that carries a run's record.
+pub const RUN_ANNOTATION: &str = "etcd-scale.io/run";
+
+/// The same, as a JSON pointer (RFC 6901 writes `/` as `~1`).
+pub const RUN_ANNOTATION_POINTER: &str = "/metadata/annotations/etcd-scale.io~1run";
+
+/// The operations of a change to the StatefulSet, against the object as observed. None for changes elsewhere.
+///
+/// Every patch but the first tests the run's record as it stands, so that a run which was overtaken changes nothing.
+/// The first tests the resource version where there is no record yet, because JSON patches cannot test for absence.
+pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Vec<Value>> {
+    let set = &observation.statefulset;
+    let mut operations = Vec::new();
+    match set.run_annotation() {
+        Some(record) => operations.push(test(RUN_ANNOTATION_POINTER, json!(record))),
+        None => operations.push(test("/metadata/resourceVersion", json!(set.resource_version))),
+    }
+    match change {
+        Change::OpenRun { record } | Change::DeferRollout { record } => {
+            if set.annotations.is_empty() {
+                operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
+            }
+            operations.push(json!({"op": "add", "path": RUN_ANNOTATION_POINTER, "value": record.to_annotation()}));
+        }
+        Change::CloseRun => operations.push(json!({"op": "remove", "path": RUN_ANNOTATION_POINTER})),
+        Change::PatchStatefulSet { from, to, env, strategy } => {
+            operations.push(test("/spec/replicas", json!(from)));
+            for edit in env {
+                let list = format!("/spec/template/spec/containers/{}/env", edit.container);
+                match (edit.index, edit.first) {
+                    (Some(index), _) => {
+                        operations.push(test(&format!("{list}/{index}/name"), json!(edit.name)));
+                        operations.push(test(&format!("{list}/{index}/value"), json!(edit.from)));
+                        operations.push(json!({"op": "replace", "path": format!("{list}/{index}/value"), "value": edit.to}));
+                    }
+                    (None, true) => operations
+                        .push(json!({"op": "add", "path": list, "value": [{"name": edit.name, "value": edit.to}]})),
+                    (None, false) => operations.push(
+                        json!({"op": "add", "path": format!("{list}/-"), "value": {"name": edit.name, "value": edit.to}}),
+                    ),
+                }
+            }
+            if let Some((from, to)) = strategy {
+                set_strategy(&mut operations, from, to);
+            }
+            operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": to}));
+        }
+        Change::LowerPartition { from, to, .. } => set_strategy(&mut operations, from, to),
+        Change::SaveSnapshot { .. }
+        | Change::AddLearner { .. }
+        | Change::Promote { .. }
+        | Change::MoveLeader { .. }
+        | Change::DeletePod { .. } => return None,
+    }
+    Some(operations)
+}
+
+fn test(path: &str, value: Value) -> Value {
+    json!({"op": "test", "path": path, "value": value})
+}
+
+/// The whole strategy is tested and set: its parts may be absent, and what is put back must be exactly what was.
+fn set_strategy(operations: &mut Vec<Value>, from: &Value, to: &Value) {
+    if !from.is_null() {
+        operations.push(test("/spec/updateStrategy", from.clone()));
+    }
+    if to.is_null() {
+        operations.push(json!({"op": "remove", "path": "/spec/updateStrategy"}));
+    } else {
+        operations.push(json!({"op": "add", "path": "/spec/updateStrategy", "value": to}));
+    }
+}

@@ -1,0 +1,89 @@
+//! The run's record: the annotation by which a cut-off run is finished from anywhere.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Goal, HashPolicy, Observation, RolloutPolicy, SizeEnv, Verb};
+
+/// The form of the record that this version writes.
+pub const RECORD_VERSION: u32 = 1;
+
+/// What a run writes on the StatefulSet before its first change, and removes with its last call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// [`RECORD_VERSION`] of the writer.
+    pub version: u32,
+    /// Id of the run; every patch tests it, so that only the last writer goes on.
+    pub run: String,
+    /// What the run was asked to do.
+    pub verb: Verb,
+    /// Pods before the run.
+    pub from: i32,
+    /// Pods asked for.
+    pub to: i32,
+    /// How old members get the new template.
+    pub rollout: RolloutPolicy,
+    /// Which members may be hashed.
+    pub hash: HashPolicy,
+    /// Which variable follows the size.
+    pub size_env: SizeEnv,
+    /// The whole update strategy as it was before the first guard; null where it was absent.
+    pub strategy: Value,
+    /// Whether the rollout was left for later on purpose.
+    #[serde(default)]
+    pub deferred: bool,
+    /// Who started it: `user@host`.
+    pub by: String,
+    /// When it was started, by that machine's clock, in RFC 3339. For people only.
+    pub started: String,
+    /// The snapshot taken before the first change, as `host:path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+}
+
+impl Record {
+    /// Reads an annotation.
+    ///
+    /// # Errors
+    /// When it is not a record of a version that this program knows.
+    pub fn parse(annotation: &str) -> Result<Self, String> {
+        let value: Value =
+            serde_json::from_str(annotation).map_err(|error| format!("it is not JSON: {error}"))?;
+        match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(RECORD_VERSION) => {}
+            Some(version) => return Err(format!("it has version {version}, this program knows {RECORD_VERSION}")),
+            None => return Err("it has no version".to_owned()),
+        }
+        serde_json::from_value(value).map_err(|error| format!("it cannot be read: {error}"))
+    }
+
+    /// The annotation's text.
+    pub fn to_annotation(&self) -> String {
+        // A struct of strings, numbers and a JSON value always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Record {
+    /// The record of a run that is about to make its first change. A run that finishes another's work keeps what that
+    /// one wrote down, but for the run id: the last writer is the one that goes on.
+    pub fn opening(goal: &Goal, observation: &Observation, snapshot: Option<String>) -> Self {
+        let first = goal.resumed.as_ref();
+        Self {
+            version: RECORD_VERSION,
+            run: goal.run.clone(),
+            verb: goal.verb,
+            from: goal.from,
+            to: goal.to,
+            rollout: goal.rollout,
+            hash: goal.hash,
+            size_env: goal.size_env.clone(),
+            strategy: goal.strategy_to_restore(observation).clone(),
+            deferred: false,
+            by: goal.operator.clone(),
+            started: first.map_or_else(|| goal.started.clone(), |record| record.started.clone()),
+            snapshot: snapshot.or_else(|| first.and_then(|record| record.snapshot.clone())),
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! The loop: observe, judge, confirm, look again, apply, observe.
+
+use std::time::Duration;
+
+use super::{
+    Depth, Event, Interrupt, LockError, Outcome, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail, Trouble,
+    TroubleKind, Verdict, Wait, Wake, World, plan,
+};
+use crate::model::{Answer, Change, Goal, Observation, Question, Record};
+
+/// A wait is shown again at least this often, and the world is looked at even if no watch woke us.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A wait is shown at most this often.
+const SHOWN_EVERY: Duration = Duration::from_millis(250);
+
+/// How long reading the world may fail in a row before a run gives up.
+const BLIND_FOR: Duration = Duration::from_secs(60);
+
+/// How long to pause before a change that did not pass is judged again.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// How a run is driven.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// `--yes`: nothing is asked.
+    pub yes: bool,
+    /// `--dry-run`: the first step is walked for real, the rest is foreseen.
+    pub dry_run: bool,
+}
+
+/// One invocation that walks steps.
+pub struct Run<'a, W, R> {
+    steps: Vec<Box<dyn Step>>,
+    goal: Goal,
+    world: &'a mut W,
+    reporter: &'a mut R,
+    interrupt: Interrupt,
+    options: Options,
+    trail: Trail,
+    reached: Vec<(String, String, f64)>,
+    agreed: Option<Change>,
+    all_agreed: bool,
+    locked: bool,
+    planned: bool,
+    opened: bool,
+    answers: Vec<(Question, Answer)>,
+}
+
+/// Either go on, or the run is over.
+enum Next {
+    Go,
+    End(Outcome),
+}
+
+impl<'a, W: World, R: Reporter> Run<'a, W, R> {
+    /// A run of `steps` towards `goal`.
+    pub fn new(
+        steps: Vec<Box<dyn Step>>,
+        goal: Goal,
+        world: &'a mut W,
+        reporter: &'a mut R,
+        interrupt: Interrupt,
+        options: Options,
+    ) -> Self {
+        Self {
+            steps,
+            goal,
+            world,
+            reporter,
+            interrupt,
+            options,
+            trail: Trail::default(),
+            reached: Vec::new(),
+            agreed: None,
+            all_agreed: options.yes,
+            locked: false,
+            planned: false,
+            opened: false,
+            answers: Vec::new(),
+        }
+    }
+
+    /// Walks the steps to their end, and says how it came out.
+    pub async fn drive(mut self, first: Observation) -> Summary {
+        let set = &first.statefulset;
+        self.reporter.report(&Event::RunStarted {
+            statefulset: format!("{}/{}", set.namespace, set.name),
+            goal: Box::new(self.goal.clone()),
+            steps: self.steps.iter().map(|step| step.name().to_owned()).collect(),
+            dry_run: self.options.dry_run,
+        });
+        let mut observation = first;
+        let outcome = self.walk(&mut observation).await;
+        self.world.unlock().await;
+        let record = observation.statefulset.readable_record();
+        let summary = Summary {
+            outcome,
+            steps: std::mem::take(&mut self.reached),
+            changes: self.trail.applied.iter().map(|(change, _)| change.clone()).collect(),
+            snapshot: self.trail.snapshot.clone(),
+            resumed: self.goal.resumed.as_ref().map(|record| record.by.clone()),
+            deferred: record.is_some_and(|record| record.deferred),
+            seconds: self.world.now().as_secs_f64(),
+        };
+        self.reporter.report(&Event::RunEnded { summary: Box::new(summary.clone()) });
+        summary
+    }
+
+    async fn walk(&mut self, observation: &mut Observation) -> Outcome {
+        let steps = std::mem::take(&mut self.steps);
+        for (index, step) in steps.iter().enumerate() {
+            if self.goal.pause_before.as_deref() == Some(step.name()) {
+                return Outcome::Paused { before: step.name() };
+            }
+            if self.options.dry_run && index > 0 {
+                let plan = plan(&steps[index..], observation, &self.goal, &self.trail);
+                self.reporter.report(&Event::Planned { plan });
+                return Outcome::Foreseen;
+            }
+            self.reporter.report(&Event::StepStarted {
+                step: step.name(),
+                index: index + 1,
+                total: steps.len(),
+                purpose: step.purpose(),
+            });
+            if let Next::End(outcome) = self.step(step.as_ref(), &steps[index..], observation).await {
+                return outcome;
+            }
+        }
+        self.close(observation).await
+    }
+
+    /// One step, until it is done or the run is over.
+    async fn step(
+        &mut self,
+        step: &dyn Step,
+        ahead: &[Box<dyn Step>],
+        observation: &mut Observation,
+    ) -> Next {
+        let began = self.world.now();
+        self.trail.begin_step();
+        // The observation that a change is applied on must be whole, and younger than the answer to its question.
+        let mut fresh = false;
+        let mut shown = None;
+        loop {
+            if let Some(signal) = self.interrupt.signal() {
+                return Next::End(Outcome::Interrupted { signal });
+            }
+            self.trail.see(observation, &self.goal, self.world.now());
+            match step.judge(observation, &self.goal, &self.trail) {
+                Verdict::Done(done) => {
+                    let seconds = (self.world.now().saturating_sub(began)).as_secs_f64();
+                    self.reached.push((step.name().to_owned(), done.proof.clone(), seconds));
+                    self.reporter.report(&Event::StepDone {
+                        step: step.name(),
+                        proof: done.proof,
+                        findings: done.findings,
+                        seconds,
+                    });
+                    return Next::Go;
+                }
+                Verdict::Refuse(refusal) => return Next::End(self.refused(step, refusal)),
+                Verdict::Look(question) => {
+                    let answer = self.world.look(&question, observation).await;
+                    if question.lasting() && answer.is_known() {
+                        self.answers.push((question.clone(), answer.clone()));
+                    }
+                    observation.answers.push((question, answer));
+                }
+                Verdict::Wait(wait) => {
+                    fresh = false;
+                    if let Some(outcome) = self.wait(step, &wait, &mut shown).await {
+                        return Next::End(outcome);
+                    }
+                    let depth = match wait.wake {
+                        Wake::Kubernetes => Depth::Whole,
+                        Wake::Members => Depth::Members,
+                    };
+                    if let Err(outcome) = self.observe(step, depth, observation).await {
+                        return Next::End(outcome);
+                    }
+                }
+                Verdict::Change(proposal) => {
+                    if self.agreed.as_ref() != Some(&proposal.change) {
+                        if let Some(outcome) = self.ask(&proposal, ahead, observation).await {
+                            return Next::End(outcome);
+                        }
+                        self.agreed = Some(proposal.change);
+                        fresh = false;
+                    }
+                    if !fresh {
+                        if let Err(outcome) = self.observe(step, Depth::Whole, observation).await {
+                            return Next::End(outcome);
+                        }
+                        fresh = true;
+                        continue;
+                    }
+                    let Some(change) = self.agreed.clone() else { continue };
+                    if let Some(outcome) = self.make(step, change, observation).await {
+                        return Next::End(outcome);
+                    }
+                    if let Err(outcome) = self.observe(step, Depth::Whole, observation).await {
+                        return Next::End(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    fn refused(&self, step: &dyn Step, refusal: Refusal) -> Outcome {
+        Outcome::Refused {
+            step: step.name(),
+            facts: refusal.facts,
+            findings: refusal.findings,
+            half_way: self.goal.resumed.is_some() || self.trail.changed_the_cluster(),
+        }
+    }
+
+    /// Reads the world again; for a while also through an API server that comes and goes.
+    async fn observe(
+        &mut self,
+        step: &dyn Step,
+        depth: Depth,
+        observation: &mut Observation,
+    ) -> Result<(), Outcome> {
+        let since = self.world.now();
+        loop {
+            match self.world.observe(depth).await {
+                Ok(seen) => {
+                    *observation = seen;
+                    observation.answers.clone_from(&self.answers);
+                    return Ok(());
+                }
+                Err(trouble) => {
+                    let passing = matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet);
+                    if !passing || self.world.now().saturating_sub(since) > BLIND_FOR {
+                        return Err(Outcome::Failed { step: step.name(), trouble });
+                    }
+                    self.reporter.report(&Event::ObserveFailed { trouble });
+                    self.pause(PAUSE_AFTER_FAILURE).await;
+                    if let Some(signal) = self.interrupt.signal() {
+                        return Err(Outcome::Interrupted { signal });
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pause(&mut self, length: Duration) {
+        tokio::select! {
+            () = self.world.wake(Wake::Kubernetes, length) => {}
+            _ = self.interrupt.raised() => {}
+        }
+    }
+
+    /// Waits until something may have changed. An outcome where it has lasted too long.
+    async fn wait(&mut self, step: &dyn Step, wait: &Wait, shown: &mut Option<(Duration, String)>) -> Option<Outcome> {
+        let now = self.world.now();
+        let waited = self.trail.waited(&wait.until, now);
+        if waited >= wait.limit {
+            return Some(Outcome::TimedOut {
+                step: step.name(),
+                until: wait.until.clone(),
+                seen: wait.seen.clone(),
+                way_out: wait.way_out.clone(),
+            });
+        }
+        let due = shown.as_ref().is_none_or(|(at, seen)| {
+            let since = now.saturating_sub(*at);
+            since >= HEARTBEAT || (since >= SHOWN_EVERY && *seen != wait.seen)
+        });
+        if due {
+            *shown = Some((now, wait.seen.clone()));
+            self.reporter.report(&Event::Waiting {
+                step: step.name(),
+                until: wait.until.clone(),
+                seen: wait.seen.clone(),
+                progress: wait.progress,
+                seconds: waited.as_secs_f64(),
+                limit_seconds: wait.limit.as_secs_f64(),
+            });
+        }
+        let limit = HEARTBEAT.min(wait.limit.saturating_sub(waited));
+        tokio::select! {
+            () = self.world.wake(wait.wake, limit) => {}
+            _ = self.interrupt.raised() => {}
+        }
+        None
+    }
+
+    /// Asks for a change, and takes the lock after the first yes.
+    async fn ask(
+        &mut self,
+        proposal: &Proposal,
+        ahead: &[Box<dyn Step>],
+        observation: &Observation,
+    ) -> Option<Outcome> {
+        if !self.planned {
+            self.planned = true;
+            let plan = plan(ahead, observation, &self.goal, &self.trail);
+            self.reporter.report(&Event::Planned { plan });
+        }
+        // Bookkeeping goes along with a change that was agreed to; alone, it is asked for like any other.
+        if !self.all_agreed && !(self.locked && proposal.change.is_bookkeeping()) {
+            self.reporter.report(&Event::ConfirmRequested {
+                change: proposal.change.clone(),
+                reason: proposal.reason.clone(),
+            });
+            let reply = self.reporter.confirm(proposal, observation).await;
+            self.reporter.report(&Event::ConfirmAnswered { reply });
+            match reply {
+                Reply::Yes => {}
+                Reply::All => self.all_agreed = true,
+                Reply::No => return Some(Outcome::Declined { change: proposal.change.clone() }),
+                Reply::Nobody => return Some(Outcome::NobodyToAsk { change: proposal.change.clone() }),
+                Reply::Interrupted => {
+                    return Some(Outcome::Interrupted { signal: self.interrupt.signal().unwrap_or(2) });
+                }
+            }
+        }
+        if self.locked {
+            return None;
+        }
+        let reporter = &mut *self.reporter;
+        let mut waiting = |seen: &str| reporter.report(&Event::Locking { seen: seen.to_owned() });
+        let taken = tokio::select! {
+            taken = self.world.lock(&mut waiting) => taken,
+            signal = self.interrupt.raised() => return Some(Outcome::Interrupted { signal }),
+        };
+        match taken {
+            Ok(()) => {
+                self.locked = true;
+                None
+            }
+            Err(LockError::Held { holder }) => Some(Outcome::Locked { holder }),
+            Err(LockError::Trouble(trouble)) => Some(Outcome::Failed { step: "lock", trouble }),
+        }
+    }
+
+    /// Makes a change on a fresh observation. The record is written before the first change in the cluster, and must
+    /// still be ours before every other.
+    async fn make(&mut self, step: &dyn Step, change: Change, observation: &mut Observation) -> Option<Outcome> {
+        if let Some(outcome) = self.fence(step, observation) {
+            return Some(outcome);
+        }
+        if change.touches_cluster() && !self.opened {
+            let snapshot = self.trail.snapshot.as_ref().map(|snapshot| {
+                let host = self.goal.operator.split_once('@').map_or("", |(_, host)| host);
+                format!("{host}:{}", snapshot.file.display())
+            });
+            let record = Box::new(Record::opening(&self.goal, observation, snapshot));
+            return match self.apply(step, Change::OpenRun { record }, observation).await {
+                Ok(true) => {
+                    self.opened = true;
+                    None
+                }
+                Ok(false) => None,
+                Err(outcome) => Some(outcome),
+            };
+        }
+        self.apply(step, change, observation).await.err()
+    }
+
+    /// Whether this run may still change anything.
+    fn fence(&self, step: &dyn Step, observation: &Observation) -> Option<Outcome> {
+        if let Some(why) = self.world.lock_lost() {
+            return Some(Outcome::Failed {
+                step: step.name(),
+                trouble: Trouble::new(TroubleKind::Conflict, format!("the lock was lost: {why}"))
+                    .advise("see who else is at work, then run the same command again"),
+            });
+        }
+        if !self.opened {
+            return None;
+        }
+        let set = &observation.statefulset;
+        match set.record() {
+            Ok(Some(record)) if record.run == self.goal.run => None,
+            Ok(Some(record)) => Some(Outcome::Contradiction {
+                fact: format!("{} has taken over the StatefulSet's run", record.by),
+                advice: "leave it to that run".to_owned(),
+            }),
+            Ok(None) => Some(Outcome::Contradiction {
+                fact: "the run's own annotation has vanished from the StatefulSet".to_owned(),
+                advice: format!(
+                    "somebody replaced or annotated the object; see what stands with: etcd-scale status --sts {} -n {}",
+                    set.name, set.namespace
+                ),
+            }),
+            Err(why) => Some(Outcome::Contradiction {
+                fact: format!("the run's own annotation can no longer be read: {why}"),
+                advice: "somebody else wrote it; see what stands with `etcd-scale status`".to_owned(),
+            }),
+        }
+    }
+
+    /// Applies one change and notes how it came out. True where the call returned well.
+    async fn apply(
+        &mut self,
+        step: &dyn Step,
+        change: Change,
+        observation: &Observation,
+    ) -> Result<bool, Outcome> {
+        self.reporter.report(&Event::ChangeStarted {
+            sentence: change.sentence(),
+            command: change.command(observation),
+            change: change.clone(),
+        });
+        let began = self.world.now();
+        let name = change.name();
+        let reporter = &mut *self.reporter;
+        let mut progress = |done, total| reporter.report(&Event::ChangeProgress { change: name, done, total });
+        let result = self.world.apply(&change, observation, &mut progress).await;
+        let now = self.world.now();
+        self.trail.tried(&change, &result, now);
+        match result {
+            Ok(_) => {
+                let seconds = now.saturating_sub(began).as_secs_f64();
+                self.reporter.report(&Event::ChangeApplied { change: name, seconds });
+                Ok(true)
+            }
+            Err(trouble) => {
+                let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
+                let passing =
+                    matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet | TroubleKind::Conflict);
+                if !passing || self.trail.failing_for(name) > Some(self.goal.timeout) {
+                    return Err(Outcome::Failed { step: step.name(), trouble });
+                }
+                self.reporter.report(&Event::ChangeFailed { change: name, trouble, tries });
+                self.pause(PAUSE_AFTER_FAILURE).await;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The last call of a run that reached its goal: the record goes, unless it tells of a deferred rollout.
+    async fn close(&mut self, observation: &mut Observation) -> Outcome {
+        loop {
+            let Some(record) = observation.statefulset.readable_record() else { return Outcome::Done };
+            let ours = record.run == self.goal.run;
+            let left_behind = self.goal.resumed.as_ref().is_some_and(|resumed| resumed.run == record.run);
+            if record.deferred || !(ours || left_behind) {
+                return Outcome::Done;
+            }
+            if !self.locked
+                && let Some(outcome) = self
+                    .ask(
+                        &Proposal { change: Change::CloseRun, reason: "the goal is reached".to_owned() },
+                        &[],
+                        observation,
+                    )
+                    .await
+            {
+                return outcome;
+            }
+            if let Some(outcome) = self.fence(&Closing, observation) {
+                return outcome;
+            }
+            if let Err(outcome) = self.apply(&Closing, Change::CloseRun, observation).await {
+                return outcome;
+            }
+            if let Err(outcome) = self.observe(&Closing, Depth::Whole, observation).await {
+                return outcome;
+            }
+        }
+    }
+}
+
+/// Names the end of a run in outcomes; it has nothing to judge.
+struct Closing;
+
+impl Step for Closing {
+    fn name(&self) -> &'static str {
+        "close"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "remove the run's record"
+    }
+
+    fn judge(&self, _: &Observation, _: &Goal, _: &Trail) -> Verdict {
+        Verdict::done("")
+    }
+}

@@ -1,0 +1,71 @@
+//! `add-learner`: put the new member into the member list, without a vote.
+
+use std::time::Duration;
+
+use crate::model::{Change, Goal, Observation, healthy_for_change, new_member_name, new_peer_url};
+use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict, Wait, Wake};
+
+/// etcd refuses additions until every peer has been connected for 5 s (HealthInterval, server/etcdserver/server.go);
+/// after this long it is no longer that.
+const RECONNECTING: Duration = Duration::from_secs(30);
+
+/// How long voters may take to become healthy again.
+const RECOVERING: Duration = Duration::from_secs(60);
+
+/// Adds the new member as a learner.
+pub struct AddLearner;
+
+impl Step for AddLearner {
+    fn name(&self) -> &'static str {
+        "add-learner"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "add the new member, without a vote yet"
+    }
+
+    fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
+        let set = &observation.statefulset;
+        let ordinal = goal.new_ordinal(set.start);
+        if let Some(member) = observation.member_of_ordinal(ordinal) {
+            let url = member.peer_urls.first().map_or("", String::as_str);
+            return Verdict::done(format!("member {} is in the list with {url}", member.id));
+        }
+        let facts = healthy_for_change(observation, None);
+        if let Some(fact) = facts.first() {
+            return Verdict::Wait(Wait {
+                until: "every voter to be healthy".to_owned(),
+                seen: fact.fact.clone(),
+                progress: None,
+                limit: RECOVERING.min(goal.timeout),
+                wake: Wake::Members,
+                way_out: fact.advice.clone(),
+            });
+        }
+        if let Some(failing) = trail.failing("add-learner")
+            && failing.last.kind == TroubleKind::NotYet
+            && trail.failing_for("add-learner") > Some(RECONNECTING)
+        {
+            return Verdict::Refuse(Refusal::because(
+                format!("etcd has refused the new member for {} s: {}", RECONNECTING.as_secs(), failing.last),
+                "some members hold another inactive although all answer; look for connection errors between them in \
+                 their logs, and restart the pod that the others name there",
+            ));
+        }
+        let members = observation.members.known().map(|members| members.list.as_slice()).unwrap_or_default();
+        match new_peer_url(members, &set.name, ordinal) {
+            Err(error) => Verdict::Refuse(Refusal::because(
+                error.to_string(),
+                "members must be named after their pods for etcd-scale to add another",
+            )),
+            Ok(peer_url) => {
+                let name =
+                    new_member_name(members, &set.name, ordinal).unwrap_or_else(|| set.pod_name(ordinal));
+                Verdict::Change(Proposal {
+                    change: Change::AddLearner { name, peer_url },
+                    reason: "a learner receives the data and counts for no quorum until it is promoted".to_owned(),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The steps of the runbook, one file each, all pure.
+
+mod add_learner;
+mod hashes;
+mod patch_statefulset;
+mod precheck;
+mod promote;
+mod settle_rollout;
+mod snapshot;
+mod verify;
+mod versions;
+mod wait_join;
+
+pub use add_learner::AddLearner;
+pub use hashes::{Hashes, compare_hashes};
+pub use patch_statefulset::PatchStatefulSet;
+pub use precheck::Precheck;
+pub use promote::Promote;
+pub use settle_rollout::SettleRollout;
+pub use snapshot::Snapshot;
+pub use verify::Verify;
+pub use wait_join::WaitJoin;
+
+use crate::runbook::Step;
+
+/// The steps of `up`.
+pub fn up() -> Vec<Box<dyn Step>> {
+    vec![
+        Box::new(Precheck),
+        Box::new(Snapshot),
+        Box::new(AddLearner),
+        Box::new(PatchStatefulSet),
+        Box::new(WaitJoin),
+        Box::new(Promote),
+        Box::new(Verify),
+        Box::new(SettleRollout),
+        Box::new(Verify),
+    ]
+}
+
+/// The steps of `settle`.
+pub fn settle() -> Vec<Box<dyn Step>> {
+    vec![Box::new(Precheck), Box::new(SettleRollout), Box::new(Verify)]
+}
+
+/// The steps of `check`.
+pub fn check() -> Vec<Box<dyn Step>> {
+    vec![Box::new(Precheck)]
+}
+
+/// The steps of `verify`.
+pub fn verify() -> Vec<Box<dyn Step>> {
+    vec![Box::new(Verify)]
+}

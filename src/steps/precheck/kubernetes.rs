@@ -1,0 +1,334 @@
+//! Checks of the StatefulSet, its pods, claims, Service and nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Context};
+use crate::model::{DataDir, PeerList, Pod, Rollout, RolloutPolicy, partition_of, strategy_is_on_delete};
+use crate::runbook::Finding;
+use crate::steps::patch_statefulset::{not_etcd, template_edits};
+
+pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
+    let mut all = Vec::new();
+    all.extend(statefulset(context));
+    all.extend(reconciler(context));
+    if !context.resumes() {
+        all.extend(at_rest(context));
+    }
+    all.extend(data_dir(context));
+    if context.grows() {
+        if !context.resumes() {
+            all.extend(template(context));
+            all.extend(claims(context));
+        }
+        all.extend(service(context));
+        all.extend(nodes(context));
+        all.extend(size(context));
+    }
+    all.extend(spread(context));
+    all
+}
+
+/// Labels and annotations that a GitOps controller leaves on what it reconciles, and whose they are.
+const RECONCILER_MARKS: &[(&str, &str)] = &[
+    ("argocd.argoproj.io/tracking-id", "Argo CD"),
+    ("argocd.argoproj.io/instance", "Argo CD"),
+    ("kustomize.toolkit.fluxcd.io/name", "Flux"),
+    ("helm.toolkit.fluxcd.io/name", "Flux"),
+];
+
+/// Field managers under which they write.
+const RECONCILER_MANAGERS: &[(&str, &str)] =
+    &[("argocd", "Argo CD"), ("kustomize-controller", "Flux"), ("helm-controller", "Flux")];
+
+fn statefulset(context: Context<'_>) -> Vec<Finding> {
+    let set = &context.observation.statefulset;
+    let mut check = Check::new("statefulset");
+    let Some((_, container)) = set.template.etcd() else {
+        check.refuse(not_etcd(set), "name the StatefulSet that runs etcd");
+        return check.end("");
+    };
+    if let Some(owner) = &set.owner {
+        check.refuse(
+            format!("the StatefulSet is controlled by {} {}, which would undo the change", owner.kind, owner.name),
+            format!("change the size in {} {} instead", owner.kind, owner.name),
+        );
+    }
+    check.end(format!("container {} of {}/{} runs etcd", container.name, set.namespace, set.name))
+}
+
+fn reconciler(context: Context<'_>) -> Vec<Finding> {
+    let set = &context.observation.statefulset;
+    let mut check = Check::new("reconciler");
+    let marked = RECONCILER_MARKS
+        .iter()
+        .filter(|(mark, _)| set.labels.contains_key(*mark) || set.annotations.contains_key(*mark))
+        .map(|(mark, who)| (*who, format!("{mark} is set")));
+    let managed = set.managers.iter().filter_map(|manager| {
+        let (_, who) = RECONCILER_MANAGERS.iter().find(|(prefix, _)| manager.starts_with(prefix))?;
+        Some((*who, format!("{manager} has written it")))
+    });
+    let found: BTreeMap<&str, String> = marked.chain(managed).collect();
+    for (who, sign) in found {
+        let fact = format!("{who} reconciles the StatefulSet ({sign}) and may undo the change at any moment");
+        if context.goal.ignore_reconciler {
+            check.advise(fact, "change size and state in its source as well, before the next sync");
+        } else {
+            check.refuse(fact, "suspend its sync for this StatefulSet, then say --ignore-reconciler");
+        }
+    }
+    check.end("neither Argo CD nor Flux reconciles the StatefulSet")
+}
+
+fn at_rest(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let set = &observation.statefulset;
+    let mut check = Check::new("at-rest");
+    for reason in Rollout::unrest(observation) {
+        check.refuse(reason, "wait for the rollout to end, or mend the pod, and run again");
+    }
+    let revisions: BTreeSet<_> = observation.pods.iter().map(|pod| pod.revision.as_str()).collect();
+    let partition = partition_of(&set.strategy);
+    if partition > set.start && revisions.len() > 1 && set.record().is_ok_and(|record| record.is_none()) {
+        check.refuse(
+            format!(
+                "the partition is {partition} and the pods run {} revisions: a canary of somebody's own",
+                revisions.len()
+            ),
+            "finish or take back that rollout first",
+        );
+    }
+    check.end(format!("{} of {} pods ready, no rollout under way", observation.pods.len(), set.replicas))
+}
+
+fn data_dir(context: Context<'_>) -> Vec<Finding> {
+    let set = &context.observation.statefulset;
+    let mut check = Check::new("data-directory");
+    let Some((_, container)) = set.template.etcd() else { return Vec::new() };
+    match set.template.data_dir(container, &set.claim_templates) {
+        DataDir::OnClaim(claim) => check.ok(format!("etcd's data is on claim {claim}")),
+        DataDir::NotOnClaim(place) if context.goal.rollout == RolloutPolicy::Defer => check.advise(
+            format!("{place}: a restarted member loses its data, so none is restarted"),
+            "move the data to a claim; until then never settle this rollout",
+        ),
+        DataDir::NotOnClaim(place) => check.refuse(
+            format!("{place}: a restarted member would come back empty under its old identity"),
+            "grow without restarting the old members: --rollout defer",
+        ),
+    }
+    check.end("")
+}
+
+fn template(context: Context<'_>) -> Vec<Finding> {
+    let set = &context.observation.statefulset;
+    let mut check = Check::new("template");
+    let Some((_, container)) = set.template.etcd() else { return Vec::new() };
+    if let PeerList::Fixed(place) = set.template.peer_list(container) {
+        check.refuse(
+            format!("the new member's list of peers is fixed in {place}, which this version cannot edit"),
+            "add the new member's name and peer URL there by hand, or let the start command work the list out",
+        );
+    }
+    if !container.env_from.is_empty() && !container.names("ETCD_INITIAL_CLUSTER_STATE") {
+        check.advise(
+            format!("variables also come from {}", container.env_from.join(", ")),
+            "make sure that they do not tell the new member to found a cluster of its own",
+        );
+    }
+    match template_edits(set, context.goal) {
+        Err((fact, advice)) => check.refuse(fact, advice),
+        Ok(edits) => {
+            let list: Vec<_> = edits
+                .iter()
+                .map(|edit| format!("{} {} -> {}", edit.name, edit.from.as_deref().unwrap_or("(unset)"), edit.to))
+                .collect();
+            let what = if list.is_empty() { "nothing in the template has to change".to_owned() } else { list.join(", ") };
+            check.ok(what);
+        }
+    }
+    check.end("")
+}
+
+fn claims(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let set = &observation.statefulset;
+    let mut check = Check::new("claims");
+    let ordinal = context.goal.new_ordinal(set.start);
+    let Some(claims) = observation.claims.known() else {
+        // A claim that was overlooked would crash the new member on another one's data, so unknown is not enough.
+        check.refuse(
+            format!("the claims could not be read: {}", observation.claims.reason().unwrap_or_default()),
+            "a claim left over from an earlier member must be ruled out first",
+        );
+        return check.end("");
+    };
+    let wanted = observation.claim_names(ordinal);
+    for claim in claims.iter().filter(|claim| wanted.contains(&claim.name)) {
+        check.refuse(
+            format!(
+                "claim {} exists already, made {}: the new member would start with what an earlier one left in it",
+                claim.name, claim.created
+            ),
+            format!(
+                "when its data is not needed: kubectl delete pvc -n {} {}",
+                set.namespace, claim.name
+            ),
+        );
+    }
+    for template in &set.claim_templates {
+        let Some(classes) = observation.storage_classes.known() else { continue };
+        let class = match &template.storage_class {
+            Some(name) => classes.iter().find(|class| class.name == *name),
+            None => classes.iter().find(|class| class.default),
+        };
+        let by_hand = |why: String| {
+            (why, "make a volume for the new claim before you go on, or the new pod stays Pending".to_owned())
+        };
+        match class {
+            None => {
+                let name = template.storage_class.as_deref().unwrap_or("(default)");
+                let (fact, advice) = by_hand(format!("storage class {name} of claim {} does not exist", template.name));
+                check.advise(fact, advice);
+            }
+            Some(class) if class.provisioner == "kubernetes.io/no-provisioner" => {
+                let (fact, advice) = by_hand(format!("storage class {} makes no volumes by itself", class.name));
+                check.advise(fact, advice);
+            }
+            Some(_) => {}
+        }
+    }
+    let names = if wanted.is_empty() { "no claims".to_owned() } else { format!("{} not there yet", wanted.join(", ")) };
+    check.end(names)
+}
+
+fn service(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let set = &observation.statefulset;
+    let mut check = Check::new("service");
+    let name = &set.service_name;
+    match observation.service.known() {
+        None => check.unknown(&format!("Service {name}"), observation.service.reason()),
+        Some(None) => check.refuse(
+            format!("Service {name}, which names the pods, does not exist"),
+            "create it: headless, selecting the pods, publishNotReadyAddresses: true",
+        ),
+        Some(Some(service)) => {
+            if !service.headless {
+                check.refuse(
+                    format!("Service {name} is not headless, so pods have no names of their own"),
+                    "it must have clusterIP: None",
+                );
+            }
+            if !service.selects(&set.template.labels) {
+                check.refuse(
+                    format!("Service {name} does not select the pods"),
+                    "give it the StatefulSet's selector",
+                );
+            }
+            if !service.publish_not_ready {
+                check.refuse(
+                    format!(
+                        "Service {name} hides pods that are not ready: the members could not resolve the new one, \
+                         which becomes ready only after they have reached it"
+                    ),
+                    format!(
+                        "kubectl patch service -n {} {name} -p '{{\"spec\":{{\"publishNotReadyAddresses\":true}}}}'",
+                        set.namespace
+                    ),
+                );
+            }
+        }
+    }
+    check.end(format!("{name} is headless, selects the pods and publishes those that are not ready"))
+}
+
+fn nodes(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let mut check = Check::new("nodes");
+    let terms = &observation.statefulset.template.anti_affinity;
+    if terms.is_empty() {
+        return check.end("pods may share nodes");
+    }
+    let Some(nodes) = observation.nodes.known() else {
+        check.unknown("the nodes", observation.nodes.reason());
+        return check.end("");
+    };
+    let wanted = usize::try_from(context.goal.to).unwrap_or_default();
+    for term in terms {
+        let places: BTreeSet<_> = nodes
+            .iter()
+            .filter(|node| node.schedulable)
+            .filter_map(|node| node.labels.get(&term.topology_key))
+            .collect();
+        if places.len() < wanted {
+            check.refuse(
+                format!(
+                    "the pods must not share a {}, and {} of them are schedulable for {wanted} pods",
+                    term.topology_key,
+                    places.len()
+                ),
+                "add a node, or uncordon one, first",
+            );
+        }
+    }
+    check.end(format!("enough nodes for {wanted} pods that must not share one"))
+}
+
+fn size(context: Context<'_>) -> Vec<Finding> {
+    let goal = context.goal;
+    let mut check = Check::new("size");
+    match goal.to {
+        2 => check.advise(
+            "two members survive the loss of none: every restart of one stops the cluster",
+            "go on to three without delay",
+        ),
+        to if to > 7 => check.advise(format!("{to} members make every write slower"), "seven are enough for anybody"),
+        to if to % 2 == 0 => check.advise(
+            format!("{to} members survive the loss of no more than {}, as {} would", (to - 1) / 2, to - 1),
+            "an odd number is the better size to stay at",
+        ),
+        _ => {}
+    }
+    if strategy_is_on_delete(&context.observation.statefulset.strategy) && goal.rollout != RolloutPolicy::Defer {
+        check.advise(
+            "the update strategy is OnDelete: settling deletes the old pods, one at a time",
+            "leave them alone with --rollout defer",
+        );
+    }
+    check.end(format!("{} members is a good size", goal.to))
+}
+
+/// Members that fall together: two of three on one node or in one zone.
+fn spread(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let mut check = Check::new("spread");
+    let Some(nodes) = observation.nodes.known() else { return Vec::new() };
+    if nodes.len() < 2 {
+        return check.end("a single node carries everything");
+    }
+    let tolerated = observation.pods.len().saturating_sub(1) / 2;
+    let mut crowded = |what: &str, place: &dyn Fn(&Pod) -> Option<String>| {
+        let mut by_place: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for pod in &observation.pods {
+            if let Some(place) = place(pod) {
+                by_place.entry(place).or_default().push(&pod.name);
+            }
+        }
+        for (place, pods) in by_place.iter().filter(|(_, pods)| pods.len() > tolerated.max(1)) {
+            check.advise(
+                format!("{} share {what} {place}: its loss takes the quorum with it", pods.join(", ")),
+                "spread the pods with anti-affinity or topology constraints",
+            );
+        }
+        by_place.len()
+    };
+    crowded("node", &|pod| pod.node.clone());
+    let zone_of = |pod: &Pod| {
+        let node = pod.node.as_ref()?;
+        nodes.iter().find(|candidate| candidate.name == *node)?.zone().map(str::to_owned)
+    };
+    let zones: BTreeSet<_> = nodes.iter().filter_map(|node| node.zone()).collect();
+    if zones.len() > 1 {
+        crowded("zone", &zone_of);
+    }
+    check.end("no node or zone holds a majority of the members")
+}

@@ -1,0 +1,152 @@
+//! `precheck`: everything that must be so before the first change, and what is worth knowing.
+//!
+//! Every check runs and is reported by its id; one refusal refuses the run. A check that could not be made is shown as
+//! unknown. What an unfinished run's own record explains is not held against it.
+
+mod etcd;
+mod kubernetes;
+mod neighbours;
+mod permissions;
+
+use super::hashes::{Hashes, compare_hashes};
+use crate::model::{Fact, Goal, Observation, Stage, Verb};
+use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
+
+/// Makes all checks.
+pub struct Precheck;
+
+/// What a check looks at.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) goal: &'a Goal,
+}
+
+impl Context<'_> {
+    /// Whether this finishes what another run began, so that half-done states are expected.
+    fn resumes(&self) -> bool {
+        self.goal.resumed.is_some()
+    }
+
+    fn grows(&self) -> bool {
+        self.goal.verb == Verb::Up
+    }
+}
+
+/// The findings of one check.
+pub(super) struct Check {
+    id: &'static str,
+    findings: Vec<Finding>,
+}
+
+impl Check {
+    fn new(id: &'static str) -> Self {
+        Self { id, findings: Vec::new() }
+    }
+
+    fn add(&mut self, level: Level, found: impl Into<String>, advice: Option<String>) {
+        self.findings.push(Finding { id: self.id.to_owned(), level, found: found.into(), advice });
+    }
+
+    fn ok(&mut self, found: impl Into<String>) {
+        self.add(Level::Ok, found, None);
+    }
+
+    fn unknown(&mut self, what: &str, why: Option<&str>) {
+        self.add(Level::Unknown, format!("{what} could not be read: {}", why.unwrap_or("no answer")), None);
+    }
+
+    fn advise(&mut self, found: impl Into<String>, advice: impl Into<String>) {
+        self.add(Level::Advice, found, Some(advice.into()));
+    }
+
+    fn refuse(&mut self, found: impl Into<String>, advice: impl Into<String>) {
+        self.add(Level::Refused, found, Some(advice.into()));
+    }
+
+    /// The findings; a check that found nothing wrong says `fine`.
+    fn end(mut self, fine: impl Into<String>) -> Vec<Finding> {
+        if self.findings.is_empty() {
+            self.ok(fine);
+        }
+        self.findings
+    }
+}
+
+impl Step for Precheck {
+    fn name(&self) -> &'static str {
+        "precheck"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "make sure that nothing stands in the way"
+    }
+
+    fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
+        let context = Context { observation, goal };
+        if let Some(question) = permissions::question(context).or_else(|| neighbours::question(context)) {
+            return Verdict::Look(question);
+        }
+        let mut findings = Vec::new();
+        findings.extend(permissions::check(context));
+        if context.resumes() {
+            let stage = Stage::of(observation);
+            findings.push(Finding {
+                id: "stage".to_owned(),
+                level: Level::Ok,
+                found: format!("an unfinished run is taken up: {}", stage.sentence()),
+                advice: None,
+            });
+        }
+        findings.extend(kubernetes::checks(context));
+        findings.extend(etcd::checks(context));
+        findings.extend(neighbours::checks(context));
+        if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {
+            match hashes(observation, goal) {
+                Ok(finding) => findings.push(finding),
+                Err(verdict) => return verdict,
+            }
+        }
+        let facts: Vec<Fact> = findings
+            .iter()
+            .filter(|finding| finding.level == Level::Refused)
+            .map(|finding| Fact::new(finding.found.clone(), finding.advice.clone().unwrap_or_default()))
+            .collect();
+        if !facts.is_empty() {
+            return Verdict::Refuse(Refusal { facts, findings });
+        }
+        let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+        let (advice, unknown) = (count(Level::Advice), count(Level::Unknown));
+        let mut proof = format!("{} checks passed", count(Level::Ok));
+        if advice > 0 {
+            proof = format!("{proof}, {advice} worth a look");
+        }
+        if unknown > 0 {
+            proof = format!("{proof}, {unknown} could not be made");
+        }
+        Verdict::Done(Done { proof, findings })
+    }
+}
+
+/// Hashes come last: they are dear, and asked for only where everything else is fine.
+fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Verdict> {
+    let finding = |level, found, advice| Finding { id: "hashes".to_owned(), level, found, advice };
+    match compare_hashes(observation, goal.hash) {
+        Hashes::Ask(question) => Err(Verdict::Look(question)),
+        Hashes::Again(why) => Err(Verdict::Wait(Wait {
+            until: "hashes that can be compared".to_owned(),
+            seen: why,
+            progress: None,
+            limit: goal.timeout,
+            wake: Wake::Members,
+            way_out: "run again when the cluster is quieter, or go without with --hash none".to_owned(),
+        })),
+        equal @ (Hashes::Equal { .. } | Hashes::Nothing(_)) => {
+            Ok(finding(Level::Ok, equal.phrase().unwrap_or_default(), None))
+        }
+        differ @ Hashes::Differ { .. } => {
+            let (fact, advice) = differ.difference().unwrap_or_default();
+            Ok(finding(Level::Refused, fact, Some(advice)))
+        }
+    }
+}

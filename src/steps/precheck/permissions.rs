@@ -1,0 +1,83 @@
+//! Whether the API server would allow the calls that the run needs.
+
+use super::{Check, Context};
+use crate::model::{Answer, Known, Permission, Question, RolloutPolicy, strategy_is_on_delete};
+use crate::runbook::Finding;
+
+/// How much a missing permission matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// The run cannot be made without it.
+    Required,
+    /// Without it one check or convenience is missing; the text says which.
+    Advisory(&'static str),
+}
+
+/// Group, resource, verb, whether namespaced, need.
+type Row = (&'static str, &'static str, &'static str, bool, Need);
+
+const ROWS: &[Row] = &[
+    ("apps", "statefulsets", "get", true, Need::Required),
+    ("apps", "statefulsets", "patch", true, Need::Required),
+    ("", "pods", "list", true, Need::Required),
+    ("", "pods", "get", true, Need::Required),
+    ("", "pods/portforward", "get", true, Need::Required),
+    ("coordination.k8s.io", "leases", "get", true, Need::Required),
+    ("coordination.k8s.io", "leases", "create", true, Need::Required),
+    ("coordination.k8s.io", "leases", "update", true, Need::Required),
+    ("coordination.k8s.io", "leases", "delete", true, Need::Required),
+    ("", "services", "get", true, Need::Required),
+    ("", "persistentvolumeclaims", "list", true, Need::Required),
+    ("", "pods/portforward", "create", true, Need::Advisory("Kubernetes 1.35 and later ask for it as well")),
+    ("apps", "statefulsets", "watch", true, Need::Advisory("waits look every 2 s instead of at once")),
+    ("", "pods", "watch", true, Need::Advisory("waits look every 2 s instead of at once")),
+    ("", "pods/log", "get", true, Need::Advisory("a crashing container's last lines are not shown")),
+    ("", "services", "list", true, Need::Advisory("Services that lead clients to the learner are not looked for")),
+    ("", "configmaps", "list", true, Need::Advisory("ConfigMaps that name the old members are not looked for")),
+    ("policy", "poddisruptionbudgets", "list", true, Need::Advisory("disruption budgets are not looked at")),
+    ("", "events", "create", true, Need::Advisory("changes are not noted as Events on the StatefulSet")),
+    ("", "nodes", "list", false, Need::Advisory("nodes for anti-affinity are not counted")),
+    ("storage.k8s.io", "storageclasses", "list", false, Need::Advisory("storage classes are not looked at")),
+];
+
+fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
+    let deletes = strategy_is_on_delete(&context.observation.statefulset.strategy)
+        && context.goal.rollout != RolloutPolicy::Defer;
+    let delete: Row = ("", "pods", "delete", true, Need::Required);
+    ROWS.iter().copied().chain(deletes.then_some(delete))
+}
+
+fn permission((group, resource, verb, namespaced, _): Row) -> Permission {
+    Permission { verb: verb.to_owned(), group: group.to_owned(), resource: resource.to_owned(), namespaced }
+}
+
+fn wanted(context: Context<'_>) -> Question {
+    Question::Permissions(rows(context).map(permission).collect())
+}
+
+/// The question to ask, where it has not been answered.
+pub(super) fn question(context: Context<'_>) -> Option<Question> {
+    Some(wanted(context)).filter(|question| context.observation.answer(question).is_none())
+}
+
+pub(super) fn check(context: Context<'_>) -> Vec<Finding> {
+    let mut check = Check::new("permissions");
+    let Some(Answer::Permissions(answers)) = context.observation.answer(&wanted(context)) else {
+        return check.end("not asked for");
+    };
+    let namespace = &context.observation.statefulset.namespace;
+    for (row, (permission, allowed)) in rows(context).zip(answers) {
+        match (allowed, row.4) {
+            (Known::Known(true), _) => {}
+            (Known::Known(false), Need::Required) => check.refuse(
+                format!("you may not {permission} in namespace {namespace}"),
+                "ask for the role that the README shows",
+            ),
+            (Known::Known(false), Need::Advisory(without)) => {
+                check.unknown(&format!("what needs {permission}"), Some(&format!("not permitted; {without}")));
+            }
+            (Known::Unknown(why), _) => check.unknown(&format!("whether you may {permission}"), Some(why)),
+        }
+    }
+    check.end(format!("all {} calls that the run may make are permitted", answers.len()))
+}

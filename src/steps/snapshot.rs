@@ -1,0 +1,64 @@
+//! `snapshot`: the whole database in a file here, verified, before the first change.
+
+use std::path::PathBuf;
+
+use crate::model::{Change, Goal, Observation, SnapshotChoice, Stage};
+use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
+
+/// Saves a snapshot before the first change.
+pub struct Snapshot;
+
+impl Step for Snapshot {
+    fn name(&self) -> &'static str {
+        "snapshot"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "keep a verified copy of the database"
+    }
+
+    fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
+        if let Some(snapshot) = &trail.snapshot {
+            return Verdict::done(format!("saved to {} and verified", snapshot.file.display()));
+        }
+        if goal.snapshot == SnapshotChoice::None {
+            return Verdict::done("none taken, as asked (--no-snapshot)");
+        }
+        let earlier = goal.resumed.as_ref().and_then(|record| record.snapshot.clone());
+        if let Some(place) = earlier {
+            return Verdict::done(format!("taken before the first change: {place}"));
+        }
+        if Stage::of(observation).has_learner() {
+            return Verdict::done("the first change was made already, without a snapshot");
+        }
+        // A follower sends it, so that the leader keeps its disk and network for writes. A learner never does: etcd
+        // 3.4 makes the stream hang.
+        let mut voters: Vec<_> = observation
+            .statuses
+            .iter()
+            .filter_map(|(pod, status)| Some((pod, status.known()?)))
+            .filter(|(_, status)| !status.learner && status.healthy.known().is_some())
+            .map(|(pod, status)| (status.leads(), pod.clone(), status.cluster))
+            .collect();
+        voters.sort_unstable();
+        let Some((_, pod, cluster)) = voters.into_iter().next() else {
+            return Verdict::Refuse(Refusal::because(
+                "no voter is healthy, so none can send a snapshot",
+                "see which members answer with `etcd-scale status`",
+            ));
+        };
+        let file = match &goal.snapshot {
+            SnapshotChoice::File(file) => file.clone(),
+            SnapshotChoice::In(directory) => {
+                let time: String =
+                    goal.started.chars().take_while(|c| *c != '.').filter(|c| !matches!(c, '-' | ':' | 'Z')).collect();
+                directory.join(PathBuf::from(format!("{}-{cluster}-{time}Z.db", observation.statefulset.name)))
+            }
+            SnapshotChoice::None => return Verdict::done("none taken"),
+        };
+        Verdict::Change(Proposal {
+            change: Change::SaveSnapshot { pod, file },
+            reason: "it is the way back if anything goes wrong".to_owned(),
+        })
+    }
+}

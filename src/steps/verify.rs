@@ -1,0 +1,128 @@
+//! `verify`: proof from the members themselves that the cluster is whole.
+
+use super::hashes::{Hashes, compare_hashes, compare_with_first};
+use crate::model::{Goal, Member, Observation, Rollout};
+use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
+
+/// Proves that the cluster is whole.
+pub struct Verify;
+
+impl Step for Verify {
+    fn name(&self) -> &'static str {
+        "verify"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "prove that members, pods and data are as they should be"
+    }
+
+    fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
+        if let Some(alarm) = observation.alarms.known().and_then(|alarms| alarms.first()) {
+            return Verdict::Refuse(Refusal::because(
+                format!("alarm {} is raised by member {}", alarm.kind, alarm.member),
+                "see `etcdctl alarm list`",
+            ));
+        }
+        if let Some((seen, wake)) = first_shortfall(observation, goal) {
+            return Verdict::Wait(Wait {
+                until: "every member and pod to be healthy".to_owned(),
+                seen,
+                progress: None,
+                limit: goal.timeout,
+                wake,
+                way_out: "mend what is named and run the same command again".to_owned(),
+            });
+        }
+        let hashes = compare_hashes(observation, goal.hash);
+        if let Hashes::Ask(question) = hashes {
+            return Verdict::Look(question);
+        }
+        if let Hashes::Again(why) = hashes {
+            return Verdict::Wait(Wait {
+                until: "hashes that can be compared".to_owned(),
+                seen: why,
+                progress: None,
+                limit: goal.timeout,
+                wake: Wake::Members,
+                way_out: "compare again when the cluster is quieter: etcd-scale verify".to_owned(),
+            });
+        }
+        let mut proof = hashes.phrase().unwrap_or_default();
+        let mut difference = hashes.difference();
+        if goal.to > goal.from
+            && let Hashes::Equal { .. } = hashes
+        {
+            let set = &observation.statefulset;
+            let ordinal = goal.new_ordinal(set.start);
+            if let Some(member) = observation.member_of_ordinal(ordinal) {
+                let since = compare_with_first(observation, member.id, &set.pod_name(ordinal));
+                if let Hashes::Ask(question) = since {
+                    return Verdict::Look(question);
+                }
+                if let Hashes::Equal { revision, .. } = since {
+                    proof = format!("{proof}, and the new member's at revision {revision} as before the run");
+                }
+                difference = difference.or(since.difference());
+            }
+        }
+        if let Some((fact, advice)) = difference {
+            return Verdict::Refuse(Refusal::because(fact, advice));
+        }
+        let members = usize::try_from(goal.to).unwrap_or_default();
+        let finding = |id: &str, found: String| Finding { id: id.to_owned(), level: Level::Ok, found, advice: None };
+        Verdict::Done(Done {
+            findings: vec![
+                finding("members", format!("{members} members, all started, all voters by their own account")),
+                finding("endpoints", format!("{members} of {members} serve linearizable reads")),
+                finding("pods", format!("{members} of {members} pods ready with all their containers")),
+                finding("hashes", proof.clone()),
+            ],
+            proof: format!("{members} voters healthy, {members} pods ready; {proof}"),
+        })
+    }
+}
+
+/// The first thing that is not as it should be, and what will show that it has changed.
+pub(super) fn first_shortfall(observation: &Observation, goal: &Goal) -> Option<(String, Wake)> {
+    let Some(members) = observation.members.known() else {
+        let reason = observation.members.reason().unwrap_or_default();
+        return Some((format!("the member list could not be read: {reason}"), Wake::Members));
+    };
+    if !members.by_quorum {
+        return Some(("the cluster has no quorum".to_owned(), Wake::Members));
+    }
+    let wanted = usize::try_from(goal.to).unwrap_or_default();
+    if members.list.len() != wanted {
+        return Some((format!("{} members, {wanted} wanted", members.list.len()), Wake::Members));
+    }
+    if let Some(member) = members.list.iter().find(|member| member.learner || !member.started()) {
+        return Some((format!("{} is no started voter", member.called()), Wake::Members));
+    }
+    if let Some(seen) = members.list.iter().find_map(|member| member_shortfall(observation, member)) {
+        return Some((seen, Wake::Members));
+    }
+    if observation.leader().is_none() {
+        return Some(("the members do not agree on a leader".to_owned(), Wake::Members));
+    }
+    if let Some(reason) = observation.alarms.reason() {
+        return Some((format!("the alarms could not be read: {reason}"), Wake::Members));
+    }
+    Rollout::unrest(observation).into_iter().next().map(|seen| (seen, Wake::Kubernetes))
+}
+
+fn member_shortfall(observation: &Observation, member: &Member) -> Option<String> {
+    let Some(status) = observation.status_of(member.id) else {
+        return Some(format!("{}: {}", member.called(), observation.status_missing(member)));
+    };
+    if status.learner {
+        return Some(format!("{} still believes itself a learner", member.called()));
+    }
+    if let Some(reason) = status.healthy.reason() {
+        return Some(format!("{} serves no reads: {reason}", member.called()));
+    }
+    let ours = observation.members.known().map(|members| members.cluster);
+    if ours != Some(status.cluster) {
+        return Some(format!("{} is in another cluster, {}", member.called(), status.cluster));
+    }
+    status.errors.first().map(|error| format!("{} reports: {error}", member.called()))
+}

@@ -1,0 +1,111 @@
+//! `wait-join`: until the new member runs and is known to the others; or until it is plain that it never will.
+
+use crate::model::{Answer, Goal, Known, Member, Observation, Pod, Question};
+use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
+
+/// A container that has ended this often will not come up by itself. Fewer is common while the Service's name of the
+/// new pod spreads.
+const CRASH_LOOP: i32 = 4;
+
+/// Reasons of a waiting container that no time heals.
+const HOPELESS: &[&str] = &["ErrImageNeverPull", "InvalidImageName"];
+
+/// Waits for the new member to join.
+pub struct WaitJoin;
+
+impl Step for WaitJoin {
+    fn name(&self) -> &'static str {
+        "wait-join"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "wait for the new member to start and join"
+    }
+
+    fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
+        let set = &observation.statefulset;
+        let ordinal = goal.new_ordinal(set.start);
+        let pod_name = set.pod_name(ordinal);
+        let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
+            return wait(goal, "the members to answer", observation.members.reason().unwrap_or("no quorum"), Wake::Members);
+        };
+        let Some(member) = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url)) else {
+            return Verdict::Refuse(Refusal::because(
+                format!("the member for {pod_name} is no longer in the member list"),
+                "somebody removed it; scale the StatefulSet back, clear the new claim and start again",
+            ));
+        };
+        if member.started() {
+            return Verdict::done(format!("{} has joined as {}", member.name, member.id));
+        }
+        match observation.pod(ordinal) {
+            None => wait(goal, "the new member to join", &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
+            Some(pod) => judge_pod(observation, goal, member, pod),
+        }
+    }
+}
+
+fn judge_pod(observation: &Observation, goal: &Goal, member: &Member, pod: &Pod) -> Verdict {
+    let set = &observation.statefulset;
+    let name = &pod.name;
+    if let Some(status) = observation.status_of_pod(name) {
+        let ours = observation.members.known().map(|members| members.cluster);
+        if ours != Some(status.cluster) {
+            return Verdict::Refuse(Refusal::because(
+                format!(
+                    "{name} has formed a cluster of its own ({}) instead of joining this one ({})",
+                    status.cluster,
+                    ours.map(|id| id.to_string()).unwrap_or_default()
+                ),
+                format!(
+                    "its start command ignores the cluster state; take the learner back with `etcdctl member remove \
+                     {}`, scale back, delete the new claim, and mend the template",
+                    member.id
+                ),
+            ));
+        }
+    }
+    let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
+    let Some(state) = pod.container(container) else {
+        return wait(goal, "the new member to join", &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
+    };
+    if let Some(waiting) = state.waiting.as_ref().filter(|waiting| HOPELESS.contains(&waiting.reason.as_str())) {
+        return Verdict::Refuse(Refusal::because(
+            format!("container {container} of {name} cannot start, {}: {}", waiting.reason, waiting.message),
+            "mend the image in the template; then run the same command again",
+        ));
+    }
+    if state.restarts >= CRASH_LOOP && !state.running {
+        let question = Question::LastLines { pod: name.clone(), container: container.to_owned() };
+        let lines = match observation.answer(&question) {
+            None => return Verdict::Look(question),
+            Some(Answer::LastLines(Known::Known(lines))) => lines.join("\n"),
+            Some(Answer::LastLines(Known::Unknown(why))) => format!("(its log could not be read: {why})"),
+            Some(_) => String::new(),
+        };
+        return Verdict::Refuse(Refusal::because(
+            format!("container {container} of {name} has ended {} times; its last lines:\n{lines}", state.restarts),
+            "mend what it complains of and run the same command again; the learner costs no quorum meanwhile",
+        ));
+    }
+    let seen = if state.running {
+        format!("{name} runs, its member has not joined yet")
+    } else {
+        let ended = state.last_exit.as_ref().map(|exit| format!(", last ended with {exit}")).unwrap_or_default();
+        format!("pod {name} is {}{ended}", pod.state())
+    };
+    let wake = if state.running { Wake::Members } else { Wake::Kubernetes };
+    wait(goal, "the new member to join", &seen, wake)
+}
+
+fn wait(goal: &Goal, until: &str, seen: &str, wake: Wake) -> Verdict {
+    Verdict::Wait(Wait {
+        until: until.to_owned(),
+        seen: seen.to_owned(),
+        progress: None,
+        limit: goal.timeout,
+        wake,
+        way_out: "mend what holds the pod back and run the same command again; the learner costs no quorum meanwhile"
+            .to_owned(),
+    })
+}
