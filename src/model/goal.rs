@@ -181,6 +181,12 @@ impl Goal {
         }
     }
 
+    /// The goal of looking at the cluster as it stands, without a wish to change it.
+    pub fn as_it_stands(request: &Request, observation: &Observation) -> Self {
+        let replicas = observation.statefulset.replicas;
+        Self::of(request, replicas, replicas, None, None)
+    }
+
     fn resolve_up(
         request: &Request,
         observation: &Observation,

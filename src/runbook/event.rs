@@ -118,6 +118,13 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
+    /// The API server checked a foreseen patch without applying it (`--dry-run=server`).
+    Rehearsed {
+        /// The change.
+        change: &'static str,
+        /// What it has against the patch; none where it would take it.
+        trouble: Option<Trouble>,
+    },
     /// The run is over.
     RunEnded {
         /// How, and what remains.
@@ -211,6 +218,8 @@ pub struct Summary {
     pub snapshot: Option<SavedSnapshot>,
     /// Whether this run finished what another began, and whose.
     pub resumed: Option<String>,
+    /// What was foreseen, where the run got as far as a plan.
+    pub plan: Option<Plan>,
     /// Whether the rollout was left for later.
     pub deferred: bool,
     /// Seconds from start to end.

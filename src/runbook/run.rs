@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Depth, Event, Interrupt, LockError, Outcome, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail, Trouble,
+    Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail, Trouble,
     TroubleKind, Verdict, Wait, Wake, World, plan,
 };
 use crate::model::{Answer, Change, Goal, Observation, Question, Record};
@@ -19,6 +19,9 @@ const BLIND_FOR: Duration = Duration::from_secs(60);
 
 /// How long to pause before a change that did not pass is judged again.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// How often a change is tried before it counts as failed for good; at five a second, and steps give up sooner.
+const MOST_TRIES: u32 = 300;
 
 /// How a run is driven.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +45,7 @@ pub struct Run<'a, W, R> {
     agreed: Option<Change>,
     all_agreed: bool,
     locked: bool,
-    planned: bool,
+    planned: Option<Plan>,
     opened: bool,
     answers: Vec<(Question, Answer)>,
 }
@@ -75,7 +78,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             agreed: None,
             all_agreed: options.yes,
             locked: false,
-            planned: false,
+            planned: None,
             opened: false,
             answers: Vec::new(),
         }
@@ -100,6 +103,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             changes: self.trail.applied.iter().map(|(change, _)| change.clone()).collect(),
             snapshot: self.trail.snapshot.clone(),
             resumed: self.goal.resumed.as_ref().map(|record| record.by.clone()),
+            plan: self.planned.take(),
             deferred: record.is_some_and(|record| record.deferred),
             seconds: self.world.now().as_secs_f64(),
         };
@@ -114,8 +118,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 return Outcome::Paused { before: step.name() };
             }
             if self.options.dry_run && index > 0 {
-                let plan = plan(&steps[index..], observation, &self.goal, &self.trail);
-                self.reporter.report(&Event::Planned { plan });
+                self.foresee(&steps[index..], observation);
                 return Outcome::Foreseen;
             }
             self.reporter.report(&Event::StepStarted {
@@ -208,6 +211,12 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         }
     }
 
+    fn foresee(&mut self, ahead: &[Box<dyn Step>], observation: &Observation) {
+        let plan = plan(ahead, observation, &self.goal, &self.trail);
+        self.reporter.report(&Event::Planned { plan: plan.clone() });
+        self.planned = Some(plan);
+    }
+
     fn refused(&self, step: &dyn Step, refusal: Refusal) -> Outcome {
         Outcome::Refused {
             step: step.name(),
@@ -296,10 +305,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         ahead: &[Box<dyn Step>],
         observation: &Observation,
     ) -> Option<Outcome> {
-        if !self.planned {
-            self.planned = true;
-            let plan = plan(ahead, observation, &self.goal, &self.trail);
-            self.reporter.report(&Event::Planned { plan });
+        if self.planned.is_none() {
+            self.foresee(ahead, observation);
         }
         // Bookkeeping goes along with a change that was agreed to; alone, it is asked for like any other.
         if !self.all_agreed && !(self.locked && proposal.change.is_bookkeeping()) {
@@ -424,7 +431,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
                 let passing =
                     matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet | TroubleKind::Conflict);
-                if !passing || self.trail.failing_for(name) > Some(self.goal.timeout) {
+                if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {
                     return Err(Outcome::Failed { step: step.name(), trouble });
                 }
                 self.reporter.report(&Event::ChangeFailed { change: name, trouble, tries });

@@ -13,11 +13,11 @@ mod wait_join;
 
 pub use add_learner::AddLearner;
 pub use hashes::{Hashes, compare_hashes};
-pub use patch_statefulset::PatchStatefulSet;
+pub use patch_statefulset::{PatchStatefulSet, not_etcd};
 pub use precheck::Precheck;
 pub use promote::Promote;
 pub use settle_rollout::SettleRollout;
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, snapshot_source};
 pub use verify::Verify;
 pub use wait_join::WaitJoin;
 

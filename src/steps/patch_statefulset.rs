@@ -101,7 +101,7 @@ pub(super) fn size_variable(set: &StatefulSet, container: &Container, goal: &Goa
 }
 
 /// Says that no container runs etcd, and what there is instead.
-pub(super) fn not_etcd(set: &StatefulSet) -> String {
+pub fn not_etcd(set: &StatefulSet) -> String {
     let images: Vec<_> = set.template.containers.iter().map(|container| container.image.as_str()).collect();
     format!("StatefulSet {}/{} does not run etcd; its images are {}", set.namespace, set.name, images.join(", "))
 }

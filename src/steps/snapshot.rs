@@ -2,8 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Change, Goal, Observation, SnapshotChoice, Stage};
+use crate::model::{Change, ClusterId, Goal, Observation, SnapshotChoice, Stage};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
+
+/// The pod that a snapshot is best taken from, and its cluster: a follower, so that the leader keeps its disk and
+/// network for writes. Never a learner: etcd 3.4 makes its stream hang.
+pub fn snapshot_source(observation: &Observation) -> Option<(String, ClusterId)> {
+    observation
+        .statuses
+        .iter()
+        .filter_map(|(pod, status)| Some((pod, status.known()?)))
+        .filter(|(_, status)| !status.learner && status.healthy.known().is_some())
+        .min_by_key(|(pod, status)| (status.leads(), (*pod).clone()))
+        .map(|(pod, status)| (pod.clone(), status.cluster))
+}
 
 /// Saves a snapshot before the first change.
 pub struct Snapshot;
@@ -31,17 +43,7 @@ impl Step for Snapshot {
         if Stage::of(observation).has_learner() {
             return Verdict::done("the first change was made already, without a snapshot");
         }
-        // A follower sends it, so that the leader keeps its disk and network for writes. A learner never does: etcd
-        // 3.4 makes the stream hang.
-        let mut voters: Vec<_> = observation
-            .statuses
-            .iter()
-            .filter_map(|(pod, status)| Some((pod, status.known()?)))
-            .filter(|(_, status)| !status.learner && status.healthy.known().is_some())
-            .map(|(pod, status)| (status.leads(), pod.clone(), status.cluster))
-            .collect();
-        voters.sort_unstable();
-        let Some((_, pod, cluster)) = voters.into_iter().next() else {
+        let Some((pod, cluster)) = snapshot_source(observation) else {
             return Verdict::Refuse(Refusal::because(
                 "no voter is healthy, so none can send a snapshot",
                 "see which members answer with `etcd-scale status`",

@@ -35,7 +35,7 @@ const ROWS: &[Row] = &[
     ("", "services", "list", true, Need::Advisory("Services that lead clients to the learner are not looked for")),
     ("", "configmaps", "list", true, Need::Advisory("ConfigMaps that name the old members are not looked for")),
     ("policy", "poddisruptionbudgets", "list", true, Need::Advisory("disruption budgets are not looked at")),
-    ("", "events", "create", true, Need::Advisory("changes are not noted as Events on the StatefulSet")),
+    ("events.k8s.io", "events", "create", true, Need::Advisory("changes are not noted as Events on the StatefulSet")),
     ("", "nodes", "list", false, Need::Advisory("nodes for anti-affinity are not counted")),
     ("storage.k8s.io", "storageclasses", "list", false, Need::Advisory("storage classes are not looked at")),
 ];

@@ -1,0 +1,391 @@
+//! What may be said on the command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cluster::Connection;
+use crate::model::{HashPolicy, RolloutPolicy, SizeEnv};
+use crate::report::{Color, Format, Style};
+
+/// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
+#[derive(Debug, Parser)]
+#[command(
+    name = "etcd-scale",
+    version,
+    about = "Change the size of an etcd cluster that runs as a Kubernetes StatefulSet, step by step",
+    long_about = "Change the size of an etcd cluster that runs as a Kubernetes StatefulSet.\n\n\
+        etcd-scale is a runbook that runs itself: it checks, shows what it would do, asks, does one thing, waits for \
+        the proof, and goes on. Stopped anywhere, the same command takes it up again, from any machine.",
+    after_help = "Exit codes: 0 done or nothing to do, 1 failed half-way, 2 usage, 3 refused and nothing changed, \
+        4 declined or nobody to ask, 5 timed out, 6 contradicts an unfinished run, 7 another run is at work, \
+        70 a fault of etcd-scale's own, 130 and 143 interrupted"
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Grow, by one member if nothing is said
+    #[command(after_long_help = UP_STEPS)]
+    Up(Up),
+    /// Bring a deferred rollout to the older members
+    #[command(after_long_help = SETTLE_STEPS)]
+    Settle(Settle),
+    /// Make all checks of `up`, change nothing
+    Check(Check),
+    /// Show members, pods, volumes, the stage, and what to do next
+    Status(Status),
+    /// Prove health, membership and equal data
+    Verify(Verify),
+    /// Save and verify a snapshot
+    Snapshot(Snapshot),
+}
+
+const UP_STEPS: &str = "Steps: precheck, snapshot, add-learner, patch-statefulset, wait-join, promote, verify, \
+    settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+
+const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
+
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Form of the results on standard output
+    #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub(super) output: OutputFormat,
+
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub(super) color: ColorWhen,
+
+    /// Show commands and bookkeeping; twice and thrice, the libraries' logs
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(super) verbose: u8,
+
+    /// Show only questions, the end and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub(super) quiet: bool,
+}
+
+impl Output {
+    pub(super) fn style(&self) -> Style {
+        Style {
+            format: match self.output {
+                OutputFormat::Text => Format::Text,
+                OutputFormat::Json => Format::Json,
+                OutputFormat::Ndjson => Format::Ndjson,
+            },
+            color: match self.color {
+                ColorWhen::Auto => Color::Auto,
+                ColorWhen::Always => Color::Always,
+                ColorWhen::Never => Color::Never,
+            },
+            verbose: self.verbose > 0,
+            quiet: self.quiet,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One document at the end
+    Json,
+    /// One event a line, as they happen
+    Ndjson,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// At a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which StatefulSet, in which cluster.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The StatefulSet that runs etcd
+    #[arg(long, value_name = "NAME")]
+    pub(super) sts: String,
+
+    /// Its namespace [default: the context's]
+    #[arg(short, long)]
+    pub(super) namespace: Option<String>,
+
+    /// Kubeconfig file [default: as kubectl's]
+    #[arg(long, value_name = "FILE", help_heading = "Kubernetes")]
+    pub(super) kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME", help_heading = "Kubernetes")]
+    pub(super) context: Option<String>,
+
+    /// Act as this user
+    #[arg(long = "as", value_name = "USER", help_heading = "Kubernetes")]
+    pub(super) impersonate: Option<String>,
+
+    /// Act as a member of this group; may be repeated
+    #[arg(long = "as-group", value_name = "GROUP", requires = "impersonate", help_heading = "Kubernetes")]
+    pub(super) impersonate_groups: Vec<String>,
+
+    /// How long one call may take
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time, help_heading = "Kubernetes")]
+    pub(super) request_timeout: Duration,
+}
+
+impl Target {
+    pub(super) fn connection(&self) -> Connection {
+        Connection {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            impersonate: self.impersonate.clone(),
+            impersonate_groups: self.impersonate_groups.clone(),
+            request_timeout: self.request_timeout,
+        }
+    }
+}
+
+/// Options of verbs that change something.
+#[derive(Debug, Args)]
+pub(super) struct Running {
+    /// Agree to every change beforehand
+    #[arg(short, long)]
+    pub(super) yes: bool,
+
+    /// Change nothing, show what would be done; `server` also has the API server check the patch
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    pub(super) dry_run: Option<DryRun>,
+
+    /// How long any one wait may last
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
+    pub(super) timeout: Duration,
+
+    /// Stop before this step
+    #[arg(long, value_name = "STEP")]
+    pub(super) pause_before: Option<String>,
+
+    /// Go on although Argo CD or Flux reconciles the StatefulSet
+    #[arg(long)]
+    pub(super) ignore_reconciler: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DryRun {
+    /// Only look
+    Client,
+    /// Also send the patch with dryRun=All
+    Server,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Hash {
+    /// Every voter, also where hashing the leader stops writes for a while
+    All,
+    /// Followers, and the leader where that took them under 50 ms
+    Followers,
+    /// None
+    None,
+}
+
+impl From<Hash> for HashPolicy {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::All => Self::All,
+            Hash::Followers => Self::Followers,
+            Hash::None => Self::None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    #[command(flatten)]
+    pub(super) running: Running,
+
+    /// The number of members to reach; nothing is done where they are there
+    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) to: Option<i32>,
+
+    /// How many members to add [default: 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) by: Option<i32>,
+
+    /// Where to save the snapshot [default: a file named after cluster and time, here]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot")]
+    pub(super) snapshot: Option<PathBuf>,
+
+    /// Take no snapshot
+    #[arg(long)]
+    pub(super) no_snapshot: bool,
+
+    /// How the older members get the new template [default: guarded]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) rollout: Option<UpRollout>,
+
+    /// Which members to ask for a hash of all keys [default: followers]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) hash: Option<Hash>,
+
+    /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(super) size_env: Option<String>,
+}
+
+impl Up {
+    pub(super) fn size_env(&self) -> Option<SizeEnv> {
+        self.size_env.as_deref().map(|name| match name {
+            "none" => SizeEnv::None,
+            name => SizeEnv::Name(name.to_owned()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum UpRollout {
+    /// One at a time, each proved before the next, and only while a quorum stays
+    Guarded,
+    /// Not now; `settle` does it later
+    Defer,
+    /// As guarded, also where a restart leaves no quorum for its length
+    Now,
+}
+
+impl From<UpRollout> for RolloutPolicy {
+    fn from(rollout: UpRollout) -> Self {
+        match rollout {
+            UpRollout::Guarded => Self::Guarded,
+            UpRollout::Defer => Self::Defer,
+            UpRollout::Now => Self::Now,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Settle {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    #[command(flatten)]
+    pub(super) running: Running,
+
+    /// Whether to restart members where that leaves no quorum for its length [default: guarded]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) rollout: Option<SettleRollout>,
+
+    /// Which members to ask for a hash of all keys [default: followers]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) hash: Option<Hash>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum SettleRollout {
+    /// Only while a quorum stays
+    Guarded,
+    /// Also where it does not
+    Now,
+}
+
+impl From<SettleRollout> for RolloutPolicy {
+    fn from(rollout: SettleRollout) -> Self {
+        match rollout {
+            SettleRollout::Guarded => Self::Guarded,
+            SettleRollout::Now => Self::Now,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// Which members to ask for a hash of all keys [default: followers]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) hash: Option<Hash>,
+
+    /// How the older members would get the new template [default: guarded]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) rollout: Option<UpRollout>,
+
+    /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(super) size_env: Option<String>,
+
+    /// Count Argo CD or Flux as advice
+    #[arg(long)]
+    pub(super) ignore_reconciler: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// Which members to ask for a hash of all keys [default: followers]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) hash: Option<Hash>,
+
+    /// How long to wait for members and pods that are not healthy yet
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub(super) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Snapshot {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// The file to save it to; it must not exist
+    pub(super) file: PathBuf,
+}
+
+/// A time as kubectl takes it: `90s`, `10m`, `1h30m`, or a number of seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = u64::from_str(text) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let time: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s or 10m".to_owned())?;
+    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_kubectls() {
+        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("1h30m"), Ok(Duration::from_secs(5400)));
+        assert!(time("soon").is_err());
+        assert!(time("-3s").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! What every verb begins with: who runs it, the connection, the first observation.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::args::{DryRun, Running, Target};
+use super::exit;
+use crate::cluster::Cluster;
+use crate::model::{Change, Goal, GoalRefusal, Observation, Request, SnapshotChoice, Verb};
+use crate::report::Console;
+use crate::runbook::{
+    Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World,
+};
+
+/// A request with nothing asked for yet.
+pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
+    Request {
+        verb,
+        to: None,
+        by: None,
+        rollout: None,
+        hash: None,
+        size_env: None,
+        snapshot: SnapshotChoice::In(PathBuf::from(".")),
+        ignore_reconciler: false,
+        timeout,
+        pause_before: None,
+        run: Uuid::now_v7().to_string(),
+        operator: operator(),
+        started: jiff::Timestamp::now().to_string(),
+    }
+}
+
+/// The same, with the options of verbs that change something.
+///
+/// # Errors
+/// When a step is named that the verb does not have.
+pub(super) fn running_request(verb: Verb, running: &Running, steps: &[Box<dyn Step>]) -> Result<Request, Trouble> {
+    if let Some(step) = &running.pause_before
+        && !steps.iter().any(|known| known.name() == step)
+    {
+        let names: Vec<_> = steps.iter().map(|step| step.name()).collect();
+        return Err(Trouble::new(
+            TroubleKind::Refused,
+            format!("there is no step {step}; the steps are {}", names.join(", ")),
+        ));
+    }
+    let mut request = request(verb, running.timeout);
+    request.pause_before.clone_from(&running.pause_before);
+    request.ignore_reconciler = running.ignore_reconciler;
+    Ok(request)
+}
+
+/// `user@host`, as it is noted in the lock, the record and Events.
+fn operator() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let system = rustix::system::uname();
+    format!("{user}@{}", system.nodename().to_string_lossy())
+}
+
+/// Opens the connection and looks for the first time.
+///
+/// # Errors
+/// When the cluster, namespace or StatefulSet is not there, may not be read, or is not etcd.
+pub(super) async fn open(target: &Target, request: &Request) -> Result<(Cluster, Observation), Trouble> {
+    let mut cluster = Cluster::open(
+        &target.connection(),
+        target.namespace.clone(),
+        target.sts.clone(),
+        request.operator.clone(),
+        &request.run,
+    )
+    .await?;
+    let observation = cluster.observe(Depth::Whole).await?;
+    if observation.statefulset.template.etcd().is_none() {
+        return Err(Trouble::new(TroubleKind::Refused, crate::steps::not_etcd(&observation.statefulset))
+            .advise("name the StatefulSet that runs etcd with --sts"));
+    }
+    Ok((cluster, observation))
+}
+
+/// Walks steps that may change something, from the request to the exit code.
+pub(super) async fn change(
+    target: &Target,
+    running: &Running,
+    steps: Vec<Box<dyn Step>>,
+    request: Request,
+    console: &mut Console,
+    interrupt: Interrupt,
+) -> u8 {
+    let (mut cluster, observation) = match open(target, &request).await {
+        Ok(opened) => opened,
+        Err(trouble) => return refuse(console, &trouble),
+    };
+    let goal = match Goal::resolve(&request, &observation) {
+        Ok(goal) => goal,
+        Err(refusal) => return no_goal(console, &refusal),
+    };
+    let held = observation.lock.known().and_then(Option::as_ref).is_some_and(|lock| !lock.holder.is_empty());
+    if held && running.dry_run.is_none() {
+        let mut waiting = |seen: &str| console.locking(seen);
+        if let Err(error) = cluster.probe_lock(&mut waiting).await {
+            let trouble = Trouble::new(TroubleKind::Refused, error.to_string())
+                .advise("wait for it to end, or look at what it does with `etcd-scale status`");
+            console.refused(&trouble, exit::of_lock(&error));
+            return exit::of_lock(&error);
+        }
+    }
+    let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
+    let summary = Run::new(steps, goal, &mut cluster, console, interrupt, options).drive(observation).await;
+    let mut code = exit::of_outcome(&summary.outcome, summary.changes.iter().any(Change::touches_cluster));
+    if running.dry_run == Some(DryRun::Server) && !rehearse(&cluster, &summary, console).await {
+        code = exit::REFUSED;
+    }
+    console.end(code);
+    code
+}
+
+/// Has the API server check the patch that was foreseen. Whether it would take it.
+async fn rehearse(cluster: &Cluster, summary: &Summary, console: &mut Console) -> bool {
+    let patches = summary.plan.iter().flat_map(|plan| &plan.changes).filter_map(|planned| {
+        let patch = planned.patch.clone()?;
+        matches!(planned.change, Change::PatchStatefulSet { .. }).then_some((planned.change.name(), patch))
+    });
+    let mut taken = true;
+    for (change, patch) in patches {
+        // The foreseen record is not on the object yet, so its test has to stay out.
+        let without_record =
+            patch.into_iter().filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER);
+        let trouble = cluster.rehearse(without_record.collect()).await.err();
+        taken &= trouble.is_none();
+        console.report(&Event::Rehearsed { change, trouble });
+    }
+    taken
+}
+
+/// Walks steps that only look, from the request to the end of the run.
+pub(super) async fn look(
+    cluster: &mut Cluster,
+    observation: Observation,
+    steps: Vec<Box<dyn Step>>,
+    goal: Goal,
+    console: &mut Console,
+    interrupt: Interrupt,
+) -> Summary {
+    Run::new(steps, goal, cluster, console, interrupt, Options::default()).drive(observation).await
+}
+
+/// Says why nothing was begun.
+pub(super) fn refuse(console: &mut Console, trouble: &Trouble) -> u8 {
+    let code = exit::of_trouble(trouble);
+    console.refused(trouble, code);
+    code
+}
+
+/// Says why there is no goal.
+pub(super) fn no_goal(console: &mut Console, refusal: &GoalRefusal) -> u8 {
+    let code = exit::of_goal(refusal);
+    match refusal {
+        GoalRefusal::NothingToDo(why) => console.nothing_to_do(why),
+        GoalRefusal::Refused { fact, advice } | GoalRefusal::Contradiction { fact, advice } => {
+            console.refused(&Trouble::new(TroubleKind::Refused, fact).advise(advice), code);
+        }
+    }
+    code
+}

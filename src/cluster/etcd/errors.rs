@@ -1,0 +1,112 @@
+//! What etcd answers instead of what was asked, in sentences and in kinds.
+//!
+//! The codes are ambiguous, so the text decides (etcd: api/v3rpc/rpctypes/error.go).
+
+use std::future::Future;
+use std::time::Duration;
+
+use etcd_client::Error;
+use tonic::Code;
+
+use crate::cluster::chain;
+use crate::runbook::{Trouble, TroubleKind};
+
+/// Makes a call with a limit and puts what goes wrong into a sentence that begins with what was tried.
+pub(super) async fn call<T>(
+    what: &str,
+    limit: Duration,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Trouble::new(kind(&error), format!("cannot {what}: {}", said(&error)))),
+        Err(_) => {
+            Err(Trouble::new(TroubleKind::Lost, format!("cannot {what}: no answer within {} s", limit.as_secs_f32())))
+        }
+    }
+}
+
+/// Whether the server refused for want of rights, which proves all the same that it served the request.
+pub(super) fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::GRpcStatus(status)
+        if status.code() == Code::PermissionDenied || status.message().contains("user name is empty"))
+}
+
+/// What the server said, without the client's wrapping.
+fn said(error: &Error) -> String {
+    match error {
+        Error::GRpcStatus(status) if status.message().starts_with("etcdserver") => status.message().to_owned(),
+        Error::GRpcStatus(status) => match std::error::Error::source(status) {
+            Some(source) => innermost(source),
+            None if status.message().is_empty() => status.code().description().to_owned(),
+            None => status.message().to_owned(),
+        },
+        Error::TransportError(error) => innermost(error),
+        other => chain(other),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn kind(error: &Error) -> TroubleKind {
+    let Error::GRpcStatus(status) = error else { return TroubleKind::Lost };
+    let text = status.message();
+    let says = |part: &str| text.contains(part);
+    if says("unhealthy cluster") || says("in sync with leader") || says("too many requests") {
+        TroubleKind::NotYet
+    } else if says("Peer URLs already exists")
+        || says("member ID already exist")
+        || says("can only promote a learner member")
+        || says("not leader")
+        || says("bad leader transferee")
+    {
+        // What was asked for is there already, or rests on what has changed: look.
+        TroubleKind::Conflict
+    } else {
+        match status.code() {
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Aborted => {
+                TroubleKind::Lost
+            }
+            Code::NotFound => TroubleKind::NotFound,
+            _ => TroubleKind::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: Code, text: &str) -> TroubleKind {
+        kind(&Error::GRpcStatus(tonic::Status::new(code, text)))
+    }
+
+    #[test]
+    fn texts_decide() {
+        assert_eq!(of(Code::Unavailable, "etcdserver: unhealthy cluster"), TroubleKind::NotYet);
+        assert_eq!(of(Code::Unavailable, "etcdserver: request timed out"), TroubleKind::Lost);
+        assert_eq!(
+            of(
+                Code::FailedPrecondition,
+                "etcdserver: can only promote a learner member which is in sync with leader"
+            ),
+            TroubleKind::NotYet
+        );
+        assert_eq!(
+            of(Code::FailedPrecondition, "etcdserver: can only promote a learner member"),
+            TroubleKind::Conflict
+        );
+        assert_eq!(of(Code::FailedPrecondition, "etcdserver: Peer URLs already exists"), TroubleKind::Conflict);
+        assert_eq!(
+            of(Code::FailedPrecondition, "etcdserver: too many learner members in cluster"),
+            TroubleKind::Refused
+        );
+        assert_eq!(of(Code::DataLoss, "etcdserver: corrupt cluster"), TroubleKind::Refused);
+    }
+}

@@ -1,0 +1,10 @@
+//! etcd: one gRPC client a member, through the Kubernetes port-forward.
+
+mod client;
+mod errors;
+mod read;
+mod snapshot;
+mod tunnel;
+mod write;
+
+pub(super) use client::Etcd;

@@ -1,0 +1,44 @@
+//! Changing etcd: members added and promoted, leadership moved. Each call goes to the member that decides.
+
+use std::time::Duration;
+
+use etcd_client::{Client, MemberAddOptions};
+
+use super::client::Etcd;
+use super::errors::call;
+use crate::model::{MemberId, Observation, clients_to_ask};
+use crate::runbook::{Trouble, TroubleKind};
+
+/// How long a change may take. etcd itself gives up after 7 s with its default election time-out.
+const CHANGE: Duration = Duration::from_secs(10);
+
+impl Etcd {
+    /// Adds a learner, through the leader.
+    pub(in crate::cluster) async fn add_learner(&self, peer_url: &str, seen: &Observation) -> Result<(), Trouble> {
+        let mut client = self.leader(seen)?;
+        let options = MemberAddOptions::new().with_is_learner();
+        call("add the member", CHANGE, client.member_add([peer_url], Some(options))).await.map(|_| ())
+    }
+
+    /// Promotes a learner, through the leader itself: a follower that forwards loses the reason of a refusal, and with
+    /// auth on it cannot forward at all (etcd 3.4, before 3.5.28 and 3.6.6).
+    pub(in crate::cluster) async fn promote(&self, member: MemberId, seen: &Observation) -> Result<(), Trouble> {
+        let mut client = self.leader(seen)?;
+        call("promote the member", CHANGE, client.member_promote(member.0)).await.map(|_| ())
+    }
+
+    /// Hands leadership over; only the leader serves this.
+    pub(in crate::cluster) async fn move_leader(&self, to: MemberId, seen: &Observation) -> Result<(), Trouble> {
+        let mut client = self.leader(seen)?;
+        call("move leadership", CHANGE, client.move_leader(to.0)).await.map(|_| ())
+    }
+
+    fn leader(&self, seen: &Observation) -> Result<Client, Trouble> {
+        clients_to_ask(seen)
+            .first()
+            .filter(|name| seen.status_of_pod(name).is_some_and(crate::model::MemberStatus::leads))
+            .and_then(|name| seen.pods.iter().find(|pod| pod.name == **name))
+            .and_then(|pod| self.known(pod))
+            .ok_or_else(|| Trouble::new(TroubleKind::NotYet, "the leader does not answer just now"))
+    }
+}

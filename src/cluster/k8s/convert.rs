@@ -1,0 +1,299 @@
+//! Kubernetes' objects as the model's.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::StatefulSetStatus;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::storage::v1 as storage;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use kube::api::DynamicObject;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::model::{
+    AntiAffinity, Claim, ClaimTemplate, Container, ContainerState, EnvSource, EnvVar, Mount, Node, Owner, Pod, Service,
+    StatefulSet, StorageClass, Template, Volume, VolumeKind, Waiting,
+};
+use crate::runbook::{Trouble, TroubleKind};
+
+const HOST_NAME: &str = "kubernetes.io/hostname";
+
+/// A StatefulSet, read without types where a whole part must survive as it stands.
+pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble> {
+    let metadata = object.metadata;
+    let spec = object.data.get("spec").cloned().unwrap_or_default();
+    let status: StatefulSetStatus = part(&object.data, "/status")?.unwrap_or_default();
+    let template: core::PodTemplateSpec = part(&spec, "/template")?.unwrap_or_default();
+    let claims: Vec<core::PersistentVolumeClaim> = part(&spec, "/volumeClaimTemplates")?.unwrap_or_default();
+    let selector: LabelSelector = part(&spec, "/selector")?.unwrap_or_default();
+    let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+    let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    let managers = metadata.managed_fields.iter().flatten().filter_map(|field| field.manager.clone()).collect();
+    Ok(StatefulSet {
+        namespace: metadata.namespace.unwrap_or_default(),
+        name: metadata.name.unwrap_or_default(),
+        uid: metadata.uid.unwrap_or_default(),
+        resource_version: metadata.resource_version.unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        observed_generation: status.observed_generation.unwrap_or_default(),
+        replicas: number("/replicas").unwrap_or(1),
+        start: number("/ordinals/start").unwrap_or(0),
+        service_name: text("/serviceName"),
+        ordered_ready: text("/podManagementPolicy") != "Parallel",
+        strategy: spec.get("updateStrategy").cloned().unwrap_or_default(),
+        current_revision: status.current_revision.unwrap_or_default(),
+        update_revision: status.update_revision.unwrap_or_default(),
+        selector: selector_query(&selector),
+        labels: metadata.labels.unwrap_or_default(),
+        annotations: metadata.annotations.unwrap_or_default(),
+        owner: owner.map(|owner| Owner { kind: owner.kind.clone(), name: owner.name.clone() }),
+        managers,
+        template: pod_template(template),
+        claim_templates: claims
+            .into_iter()
+            .map(|claim| ClaimTemplate {
+                name: claim.metadata.name.unwrap_or_default(),
+                storage_class: claim.spec.and_then(|spec| spec.storage_class_name),
+            })
+            .collect(),
+    })
+}
+
+fn part<T: DeserializeOwned>(value: &Value, pointer: &str) -> Result<Option<T>, Trouble> {
+    let Some(part) = value.pointer(pointer).filter(|part| !part.is_null()) else { return Ok(None) };
+    T::deserialize(part).map(Some).map_err(|error| {
+        Trouble::new(TroubleKind::Refused, format!("cannot read the StatefulSet: its {pointer} is malformed: {error}"))
+    })
+}
+
+fn selector_query(selector: &LabelSelector) -> String {
+    let equal = selector.match_labels.iter().flatten().map(|(key, value)| format!("{key}={value}"));
+    let expressions = selector.match_expressions.iter().flatten().map(|expression| {
+        let values = expression.values.clone().unwrap_or_default().join(",");
+        match expression.operator.as_str() {
+            "In" => format!("{} in ({values})", expression.key),
+            "NotIn" => format!("{} notin ({values})", expression.key),
+            "DoesNotExist" => format!("!{}", expression.key),
+            _ => expression.key.clone(),
+        }
+    });
+    equal.chain(expressions).collect::<Vec<_>>().join(",")
+}
+
+fn pod_template(template: core::PodTemplateSpec) -> Template {
+    let labels = template.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
+    let Some(spec) = template.spec else { return Template { labels, ..Template::default() } };
+    let anti_affinity = spec
+        .affinity
+        .and_then(|affinity| affinity.pod_anti_affinity)
+        .and_then(|anti| anti.required_during_scheduling_ignored_during_execution)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|term| term.label_selector.as_ref().is_some_and(|selector| matches(selector, &labels)))
+        .map(|term| AntiAffinity { topology_key: term.topology_key })
+        .collect();
+    let volumes = spec.volumes.unwrap_or_default().into_iter().map(|volume| (volume.name.clone(), volume_kind(volume)));
+    Template {
+        volumes: volumes.collect(),
+        anti_affinity,
+        containers: spec.containers.into_iter().map(container).collect(),
+        labels,
+    }
+}
+
+/// Whether a selector matches labels, by the rules of Kubernetes' label selectors.
+fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    let expressions = selector.match_expressions.iter().flatten().all(|expression| {
+        let value = labels.get(&expression.key);
+        let among = || value.is_some_and(|value| expression.values.iter().flatten().any(|one| one == value));
+        match expression.operator.as_str() {
+            "In" => among(),
+            "NotIn" => !among(),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    });
+    equal && expressions
+}
+
+fn volume_kind(volume: core::Volume) -> VolumeKind {
+    if volume.empty_dir.is_some() {
+        VolumeKind::EmptyDir
+    } else if let Some(host) = volume.host_path {
+        VolumeKind::HostPath(host.path)
+    } else if let Some(claim) = volume.persistent_volume_claim {
+        VolumeKind::Claim(claim.claim_name)
+    } else if volume.ephemeral.is_some() {
+        VolumeKind::Other("ephemeral".to_owned())
+    } else {
+        VolumeKind::Other("other than a claim".to_owned())
+    }
+}
+
+fn container(container: core::Container) -> Container {
+    let readiness = container.readiness_probe.unwrap_or_default();
+    let from = container.env_from.unwrap_or_default().into_iter().filter_map(|source| {
+        let map = source.config_map_ref.map(|map| format!("ConfigMap {}", map.name));
+        map.or(source.secret_ref.map(|secret| format!("Secret {}", secret.name)))
+    });
+    Container {
+        name: container.name,
+        image: container.image.unwrap_or_default(),
+        command: container.command.unwrap_or_default(),
+        args: container.args.unwrap_or_default(),
+        env: container.env.unwrap_or_default().into_iter().map(env_var).collect(),
+        env_from: from.collect(),
+        mounts: container
+            .volume_mounts
+            .unwrap_or_default()
+            .into_iter()
+            .map(|mount| Mount { volume: mount.name, path: mount.mount_path })
+            .collect(),
+        ports: container
+            .ports
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|port| Some((port.name, u16::try_from(port.container_port).ok()?)))
+            .collect(),
+        readiness_path: readiness.http_get.map(|get| get.path.unwrap_or_else(|| "/".to_owned())),
+        readiness_command: readiness.exec.and_then(|exec| exec.command),
+    }
+}
+
+fn env_var(var: core::EnvVar) -> EnvVar {
+    let source = match var.value_from {
+        None => EnvSource::Literal(var.value.unwrap_or_default()),
+        Some(from) => EnvSource::From(if let Some(map) = from.config_map_key_ref {
+            format!("ConfigMap {}, key {}", map.name, map.key)
+        } else if let Some(secret) = from.secret_key_ref {
+            format!("Secret {}, key {}", secret.name, secret.key)
+        } else if let Some(field) = from.field_ref {
+            format!("field {}", field.field_path)
+        } else {
+            "elsewhere".to_owned()
+        }),
+    };
+    EnvVar { name: var.name, source }
+}
+
+/// A pod, where it belongs to the StatefulSet.
+pub(super) fn pod(pod: core::Pod, set: &StatefulSet) -> Option<Pod> {
+    let metadata = pod.metadata;
+    let name = metadata.name.unwrap_or_default();
+    let ordinal = name.strip_prefix(&set.name)?.strip_prefix('-')?.parse().ok()?;
+    if !metadata.owner_references.iter().flatten().any(|owner| owner.uid == set.uid) {
+        return None;
+    }
+    let status = pod.status.unwrap_or_default();
+    let conditions = status.conditions.unwrap_or_default();
+    let condition = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
+    let unscheduled = condition("PodScheduled").filter(|condition| condition.status == "False");
+    let states = status.container_statuses.unwrap_or_default();
+    let spec = pod.spec.unwrap_or_default();
+    let containers = spec
+        .containers
+        .iter()
+        .map(|container| {
+            let state = states.iter().find(|state| state.name == container.name);
+            container_state(&container.name, state)
+        })
+        .collect();
+    let label = |key: &str| metadata.labels.iter().flatten().find(|(name, _)| *name == key).map(|(_, v)| v.clone());
+    Some(Pod {
+        uid: metadata.uid.unwrap_or_default(),
+        ordinal,
+        revision: label("controller-revision-hash").unwrap_or_default(),
+        phase: status.phase.unwrap_or_default(),
+        ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+        terminating: metadata.deletion_timestamp.is_some(),
+        node: spec.node_name,
+        unschedulable: unscheduled
+            .map(|condition| condition.message.clone().or(condition.reason.clone()).unwrap_or_default()),
+        containers,
+        name,
+    })
+}
+
+fn container_state(name: &str, status: Option<&core::ContainerStatus>) -> ContainerState {
+    let Some(status) = status else {
+        return ContainerState { name: name.to_owned(), ..ContainerState::default() };
+    };
+    let state = status.state.clone().unwrap_or_default();
+    let ended = status.last_state.clone().and_then(|last| last.terminated).or(state.terminated.clone());
+    ContainerState {
+        name: name.to_owned(),
+        running: state.running.is_some(),
+        ready: status.ready,
+        restarts: status.restart_count,
+        waiting: state.waiting.map(|waiting| Waiting {
+            reason: waiting.reason.unwrap_or_default(),
+            message: waiting.message.unwrap_or_default(),
+        }),
+        last_exit: ended.map(|ended| {
+            format!("{}, exit code {}", ended.reason.unwrap_or_else(|| "ended".to_owned()), ended.exit_code)
+        }),
+    }
+}
+
+pub(super) fn claim(claim: core::PersistentVolumeClaim) -> Claim {
+    let spec = claim.spec.unwrap_or_default();
+    Claim {
+        created: created(&claim.metadata),
+        name: claim.metadata.name.unwrap_or_default(),
+        uid: claim.metadata.uid.unwrap_or_default(),
+        phase: claim.status.and_then(|status| status.phase).unwrap_or_default(),
+        volume: spec.volume_name,
+        storage_class: spec.storage_class_name,
+    }
+}
+
+fn created(metadata: &ObjectMeta) -> String {
+    metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+}
+
+pub(super) fn volume(volume: core::PersistentVolume) -> Volume {
+    let capacity = volume.spec.and_then(|spec| spec.capacity).unwrap_or_default();
+    Volume {
+        name: volume.metadata.name.unwrap_or_default(),
+        phase: volume.status.and_then(|status| status.phase).unwrap_or_default(),
+        capacity: capacity.get("storage").map(|quantity| quantity.0.clone()).unwrap_or_default(),
+    }
+}
+
+pub(super) fn storage_class(class: storage::StorageClass) -> StorageClass {
+    let default = class
+        .metadata
+        .annotations
+        .iter()
+        .flatten()
+        .any(|(key, value)| key == "storageclass.kubernetes.io/is-default-class" && value == "true");
+    StorageClass { name: class.metadata.name.unwrap_or_default(), provisioner: class.provisioner, default }
+}
+
+pub(super) fn service(service: core::Service) -> Service {
+    let spec = service.spec.unwrap_or_default();
+    Service {
+        name: service.metadata.name.unwrap_or_default(),
+        headless: spec.cluster_ip.as_deref() == Some("None"),
+        publish_not_ready: spec.publish_not_ready_addresses.unwrap_or(false),
+        selector: spec.selector.unwrap_or_default(),
+    }
+}
+
+pub(super) fn node(node: core::Node) -> Node {
+    let name = node.metadata.name.unwrap_or_default();
+    let mut labels = node.metadata.labels.unwrap_or_default();
+    labels.entry(HOST_NAME.to_owned()).or_insert_with(|| name.clone());
+    let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+    let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let cordoned = node.spec.and_then(|spec| spec.unschedulable).unwrap_or(false);
+    Node { schedulable: ready && !cordoned, labels, name }
+}
+
+/// Whether a selector of another object matches the pods of the StatefulSet.
+pub(super) fn selects(selector: Option<&LabelSelector>, set: &StatefulSet) -> bool {
+    selector.is_some_and(|selector| matches(selector, &set.template.labels))
+}

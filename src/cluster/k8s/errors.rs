@@ -1,0 +1,72 @@
+//! What the API server answers instead of what was asked, in sentences.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::cluster::chain;
+use crate::runbook::{Trouble, TroubleKind};
+
+/// Makes a call with a limit and puts what goes wrong into a sentence that begins with what was tried.
+pub(super) async fn call<T>(
+    what: &str,
+    limit: Duration,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(trouble(what, &error)),
+        Err(_) => Err(Trouble::new(
+            TroubleKind::Lost,
+            format!("cannot {what}: the API server did not answer within {} s", limit.as_secs_f32()),
+        )
+        .advise("check the network, or allow more time with --request-timeout")),
+    }
+}
+
+/// Whether an error says that the object does not exist, and nothing else.
+pub(super) fn is_absent(trouble: &Trouble) -> bool {
+    trouble.kind == TroubleKind::NotFound
+}
+
+fn trouble(what: &str, error: &kube::Error) -> Trouble {
+    match error {
+        kube::Error::Api(status) => {
+            let kind = match status.code {
+                404 => TroubleKind::NotFound,
+                409 => TroubleKind::Conflict,
+                // A failed `test` of a JSON patch is 422 as well as an invalid object; the latter names its fields.
+                422 if !status.message.contains(" is invalid: ") => TroubleKind::Conflict,
+                429 | 503 => TroubleKind::NotYet,
+                500 | 502 | 504 => TroubleKind::Lost,
+                _ => TroubleKind::Refused,
+            };
+            let said = if status.message.is_empty() { status.reason.clone() } else { status.message.clone() };
+            let trouble = Trouble::new(kind, format!("cannot {what}: {said}"));
+            match status.code {
+                401 => trouble.advise("log in again: the API server does not accept these credentials"),
+                403 => trouble.advise("ask for the role that the README shows"),
+                _ => trouble,
+            }
+        }
+        kube::Error::Auth(error) => {
+            Trouble::new(TroubleKind::Refused, format!("cannot {what}: no credentials: {}", chain(error)))
+                .advise("check the user in the kubeconfig")
+        }
+        kube::Error::SerdeError(error) => Trouble::new(
+            TroubleKind::Refused,
+            format!("cannot {what}: the answer was none of an API server: {error}"),
+        )
+        .advise("check the server's address in the kubeconfig"),
+        other => Trouble::new(TroubleKind::Lost, format!("cannot {what}: {}", innermost(other)))
+            .advise("check that the API server runs, and its address in the kubeconfig"),
+    }
+}
+
+/// The innermost cause says what happened; the layers above only say where.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

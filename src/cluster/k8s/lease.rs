@@ -1,0 +1,236 @@
+//! The lock: a Lease, renewed in the background for as long as the run lasts.
+//!
+//! A Lease has expired when its renewTime has not changed for its duration on our own monotonic clock. The clock of
+//! its holder is never compared with ours.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
+use tokio::task::JoinHandle;
+
+use super::errors::call;
+use super::read::Kubernetes;
+use crate::runbook::{LockError, Trouble, TroubleKind};
+
+/// How long the Lease lasts without a renewal.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// How often it is renewed: three renewals may fail before it expires.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// How often another's Lease is looked at, while finding out whether it is still renewed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long one call for the Lease may take, so that a hanging one leaves time for the next.
+const CALL: Duration = Duration::from_secs(3);
+
+/// The Lease of a StatefulSet.
+pub(super) fn name(statefulset: &str) -> String {
+    format!("etcd-scale-{statefulset}")
+}
+
+/// What a Lease says.
+pub(super) fn view(lease: &Lease) -> crate::model::Lock {
+    let spec = lease.spec.clone().unwrap_or_default();
+    crate::model::Lock {
+        holder: spec.holder_identity.unwrap_or_default(),
+        renewed: spec.renew_time.map(|time| time.0.to_string()).unwrap_or_default(),
+        duration_seconds: spec.lease_duration_seconds.unwrap_or_default(),
+    }
+}
+
+/// The lock of one run, taken or not.
+pub(in crate::cluster) struct Lock {
+    api: Api<Lease>,
+    name: String,
+    holder: String,
+    lost: Arc<Mutex<Option<String>>>,
+    /// The resource version of another's Lease that was seen to have expired.
+    expired: Option<String>,
+    held: Option<(Lease, JoinHandle<()>)>,
+}
+
+impl Lock {
+    /// The lock of a StatefulSet, for a run of `holder`. Not taken yet.
+    pub(in crate::cluster) fn of(kubernetes: &Kubernetes, holder: String) -> Self {
+        Self {
+            api: kubernetes.api(),
+            name: name(&kubernetes.name),
+            holder,
+            lost: Arc::default(),
+            expired: None,
+            held: None,
+        }
+    }
+
+    /// Finds out whether another run holds the lock and lives.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where it does.
+    pub(in crate::cluster) async fn probe(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
+        let Some(first) = self.read().await? else { return Ok(()) };
+        let seen = view(&first);
+        if seen.holder.is_empty() || first.metadata.resource_version == self.expired {
+            return Ok(());
+        }
+        let lasts = Duration::from_secs(u64::try_from(seen.duration_seconds).unwrap_or(0)).clamp(LOOK_EVERY, DURATION * 6);
+        let began = Instant::now();
+        while began.elapsed() < lasts {
+            let left = lasts.saturating_sub(began.elapsed());
+            waiting(&format!(
+                "{} holds the lock; finding out whether it is still at work, {} s at most",
+                seen.holder,
+                left.as_secs() + 1
+            ));
+            tokio::time::sleep(LOOK_EVERY.min(left)).await;
+            let Some(now) = self.read().await? else { return Ok(()) };
+            let now = view(&now);
+            if now.holder.is_empty() {
+                return Ok(());
+            }
+            if now != seen {
+                return Err(LockError::Held { holder: now.holder });
+            }
+        }
+        self.expired = first.metadata.resource_version;
+        Ok(())
+    }
+
+    /// Takes the lock and begins to renew it.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where another run holds it and lives.
+    pub(in crate::cluster) async fn take(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
+        loop {
+            self.probe(waiting).await?;
+            let present = self.read().await?;
+            let taken = match present {
+                None => {
+                    let lease = Lease {
+                        metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+                        spec: Some(self.spec(0)),
+                    };
+                    call("take the lock", CALL, self.api.create(&PostParams::default(), &lease)).await
+                }
+                Some(mut lease) => {
+                    // Taken by somebody in between: find out about that one.
+                    if !view(&lease).holder.is_empty() && lease.metadata.resource_version != self.expired {
+                        continue;
+                    }
+                    let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
+                    lease.spec = Some(self.spec(transitions.saturating_add(1)));
+                    call("take the lock", CALL, self.api.replace(&self.name, &PostParams::default(), &lease)).await
+                }
+            };
+            match taken {
+                Ok(lease) => {
+                    let renewal = Renewal {
+                        api: self.api.clone(),
+                        name: self.name.clone(),
+                        holder: self.holder.clone(),
+                        lost: self.lost.clone(),
+                    };
+                    let task = tokio::spawn(renewal.go_on(lease.clone()));
+                    self.held = Some((lease, task));
+                    return Ok(());
+                }
+                Err(trouble) if trouble.kind == TroubleKind::Conflict => {}
+                Err(trouble) => return Err(LockError::Trouble(trouble)),
+            }
+        }
+    }
+
+    /// Why the lock is no longer ours.
+    pub(in crate::cluster) fn lost(&self) -> Option<String> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the lock go: the Lease is deleted, where it is still ours.
+    pub(in crate::cluster) async fn release(&mut self) {
+        let Some((lease, task)) = self.held.take() else { return };
+        task.abort();
+        if self.lost().is_some() {
+            return;
+        }
+        // Between aborting a renewal and this, a renewal may still arrive: the uid tells our Lease, not its version.
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: lease.metadata.uid, resource_version: None }),
+            ..DeleteParams::default()
+        };
+        if let Err(trouble) = call("release the lock", CALL, self.api.delete(&self.name, &params)).await {
+            tracing::debug!(%trouble, "the lock was not released; it expires by itself");
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Lease>, LockError> {
+        call("read the lock", CALL, self.api.get_opt(&self.name)).await.map_err(LockError::Trouble)
+    }
+
+    fn spec(&self, transitions: i32) -> LeaseSpec {
+        let now = MicroTime(Timestamp::now());
+        LeaseSpec {
+            holder_identity: Some(self.holder.clone()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: Some(now.clone()),
+            renew_time: Some(now),
+            lease_transitions: Some(transitions),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+struct Renewal {
+    api: Api<Lease>,
+    name: String,
+    holder: String,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+impl Renewal {
+    async fn go_on(self, mut lease: Lease) {
+        let mut renewed = Instant::now();
+        let mut every = tokio::time::interval(RENEW_EVERY);
+        every.tick().await;
+        loop {
+            every.tick().await;
+            match self.renew(&lease).await {
+                Ok(Some(now)) => {
+                    lease = now;
+                    renewed = Instant::now();
+                }
+                Ok(None) => return self.lose("somebody else holds or has deleted its Lease".to_owned()),
+                Err(trouble) if renewed.elapsed() >= DURATION => {
+                    return self.lose(format!("it could not be renewed for {} s: {trouble}", DURATION.as_secs()));
+                }
+                Err(trouble) => tracing::debug!(%trouble, "the lock was not renewed this time"),
+            }
+        }
+    }
+
+    /// The renewed Lease; none where it is no longer ours.
+    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, Trouble> {
+        let mut next = lease.clone();
+        if let Some(spec) = &mut next.spec {
+            spec.renew_time = Some(MicroTime(Timestamp::now()));
+        }
+        match call("renew the lock", CALL, self.api.replace(&self.name, &PostParams::default(), &next)).await {
+            Ok(renewed) => Ok(Some(renewed)),
+            // Either another took it, or our own last renewal arrived and its answer did not.
+            Err(trouble) if matches!(trouble.kind, TroubleKind::Conflict | TroubleKind::NotFound) => {
+                let present = call("read the lock", CALL, self.api.get_opt(&self.name)).await?;
+                Ok(present.filter(|present| {
+                    view(present).holder == self.holder && present.metadata.uid == lease.metadata.uid
+                }))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn lose(&self, why: String) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+}

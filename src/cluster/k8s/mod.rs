@@ -1,0 +1,16 @@
+//! Kubernetes: the StatefulSet and what belongs to it, by kube.
+
+mod connection;
+mod convert;
+mod errors;
+mod events;
+mod lease;
+mod looks;
+mod read;
+mod watch;
+mod write;
+
+pub use connection::Connection;
+pub(super) use lease::Lock;
+pub(super) use read::Kubernetes;
+pub(super) use watch::Watch;

@@ -1,0 +1,177 @@
+//! Reading: the StatefulSet and everything around it, in as few round trips as it takes.
+
+use k8s_openapi::api::apps::v1::StatefulSet as ApiStatefulSet;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::storage::v1 as storage;
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::{Client, Resource};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::connection::{Connected, Connection, FIRST_CALL};
+use super::errors::{call, is_absent};
+use super::{convert, lease};
+use crate::model::{Known, Observation, Pod, Service, StatefulSet};
+use crate::runbook::{Trouble, TroubleKind};
+
+/// One StatefulSet in one Kubernetes cluster.
+pub(in crate::cluster) struct Kubernetes {
+    pub(super) client: Client,
+    pub(in crate::cluster) namespace: String,
+    pub(in crate::cluster) name: String,
+    pub(in crate::cluster) server: String,
+    pub(super) limit: Duration,
+}
+
+impl Kubernetes {
+    /// Opens a connection; `namespace` falls back to the context's own.
+    pub(in crate::cluster) async fn open(
+        connection: &Connection,
+        namespace: Option<String>,
+        name: String,
+    ) -> Result<Self, Trouble> {
+        let Connected { client, namespace: own, server, request_timeout } = connection.open().await?;
+        Ok(Self { client, namespace: namespace.unwrap_or(own), name, server, limit: request_timeout })
+    }
+
+    /// An API for objects of the StatefulSet's namespace.
+    pub(in crate::cluster) fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The StatefulSet without types, so that no field unknown to this program is lost on the way back.
+    pub(super) fn statefulsets(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<ApiStatefulSet>(&());
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Reads the StatefulSet alone; the first call of every verb, so it says most plainly what is not there.
+    ///
+    /// # Errors
+    /// When the API server, the namespace or the StatefulSet is not there, or may not be read.
+    pub(in crate::cluster) async fn statefulset(&self) -> Result<StatefulSet, Trouble> {
+        let limit = self.limit.min(FIRST_CALL);
+        let what = format!("read StatefulSet {}/{} at {}", self.namespace, self.name, self.server);
+        match call(&what, limit, self.statefulsets().get(&self.name)).await {
+            Ok(object) => convert::statefulset(object),
+            Err(trouble) if is_absent(&trouble) => Err(self.absent(limit).await),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Which of StatefulSet and namespace is not there.
+    async fn absent(&self, limit: Duration) -> Trouble {
+        let namespaces: Api<core::Namespace> = Api::all(self.client.clone());
+        let namespace = call("read the namespace", limit, namespaces.get(&self.namespace)).await;
+        if namespace.as_ref().err().is_some_and(is_absent) {
+            return Trouble::new(TroubleKind::NotFound, format!("namespace {} does not exist", self.namespace))
+                .advise("name another with -n; kubectl get namespaces lists them");
+        }
+        Trouble::new(
+            TroubleKind::NotFound,
+            format!("there is no StatefulSet {} in namespace {}", self.name, self.namespace),
+        )
+        .advise(format!("kubectl get statefulsets -n {} lists those there are", self.namespace))
+    }
+
+    /// Reads everything that Kubernetes knows. What etcd says is left unknown.
+    ///
+    /// # Errors
+    /// When the StatefulSet or its pods cannot be read; anything else is unknown where it cannot.
+    pub(in crate::cluster) async fn read(&self) -> Result<Observation, Trouble> {
+        let pods_of = |set: StatefulSet| async move {
+            let what = format!("list the pods of {}", set.name);
+            let (api, params) = (self.api::<core::Pod>(), ListParams::default().labels(&set.selector));
+            let list = call(&what, self.limit, api.list(&params));
+            let (pods, service) = tokio::join!(list, self.service(&set.service_name));
+            let mut pods: Vec<Pod> = pods?.items.into_iter().filter_map(|pod| convert::pod(pod, &set)).collect();
+            pods.sort_by_key(|pod| pod.ordinal);
+            Ok::<_, Trouble>((set, pods, service))
+        };
+        let (set, claims, nodes, classes, lock) = tokio::join!(
+            async { pods_of(self.statefulset().await?).await },
+            self.list::<core::PersistentVolumeClaim>("list claims"),
+            self.list_all::<core::Node>("list nodes"),
+            self.list_all::<storage::StorageClass>("list storage classes"),
+            self.lock(),
+        );
+        let (statefulset, pods, service) = set?;
+        let mine = |name: &str| {
+            statefulset.claim_templates.iter().any(|template| {
+                name.strip_prefix(&format!("{}-{}-", template.name, statefulset.name))
+                    .is_some_and(|ordinal| !ordinal.is_empty() && ordinal.bytes().all(|b| b.is_ascii_digit()))
+            })
+        };
+        let claims = claims.map(|claims| {
+            claims.into_iter().map(convert::claim).filter(|claim| mine(&claim.name)).collect::<Vec<_>>()
+        });
+        let volumes = match &claims {
+            Ok(claims) => self.volumes(claims.iter().filter_map(|claim| claim.volume.clone()).collect()).await,
+            Err(trouble) => Err(trouble.clone()),
+        };
+        Ok(Observation {
+            statefulset,
+            pods,
+            claims: claims.into(),
+            volumes: volumes.into(),
+            storage_classes: classes
+                .map(|list| list.into_iter().map(convert::storage_class).collect::<Vec<_>>())
+                .into(),
+            service: service.into(),
+            nodes: nodes.map(|list| list.into_iter().map(convert::node).collect::<Vec<_>>()).into(),
+            members: Known::Unknown("not asked yet".to_owned()),
+            statuses: BTreeMap::new(),
+            alarms: Known::Unknown("not asked yet".to_owned()),
+            lock: lock.into(),
+            answers: Vec::new(),
+        })
+    }
+
+    async fn service(&self, name: &str) -> Result<Option<Service>, Trouble> {
+        let api = self.api::<core::Service>();
+        let service = call(&format!("read Service {name}"), self.limit, api.get_opt(name)).await?;
+        Ok(service.map(convert::service))
+    }
+
+    async fn lock(&self) -> Result<Option<crate::model::Lock>, Trouble> {
+        let name = lease::name(&self.name);
+        let lease = call(&format!("read Lease {name}"), self.limit, self.api::<Lease>().get_opt(&name)).await?;
+        Ok(lease.map(|lease| lease::view(&lease)))
+    }
+
+    /// The named volumes, one call each: a list would bring those of the whole cluster.
+    async fn volumes(&self, names: Vec<String>) -> Result<Vec<crate::model::Volume>, Trouble> {
+        let api: Api<core::PersistentVolume> = Api::all(self.client.clone());
+        let reads = names.iter().map(|name| {
+            let api = &api;
+            async move { call(&format!("read volume {name}"), self.limit, api.get_opt(name)).await }
+        });
+        let volumes = futures::future::try_join_all(reads).await?;
+        Ok(volumes.into_iter().flatten().map(convert::volume).collect())
+    }
+
+    pub(super) async fn list<K>(&self, what: &str) -> Result<Vec<K>, Trouble>
+    where
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        K::DynamicType: Default,
+    {
+        Ok(call(what, self.limit, self.api::<K>().list(&ListParams::default())).await?.items)
+    }
+
+    async fn list_all<K>(&self, what: &str) -> Result<Vec<K>, Trouble>
+    where
+        K: Resource<Scope = ClusterResourceScope> + Clone + DeserializeOwned + Debug,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::all(self.client.clone());
+        Ok(call(what, self.limit, api.list(&ListParams::default())).await?.items)
+    }
+}

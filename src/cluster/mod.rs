@@ -1,0 +1,22 @@
+//! The one place that touches the outside: it observes the cluster, answers looks and applies changes.
+
+mod etcd;
+mod k8s;
+mod world;
+
+pub use k8s::Connection;
+pub use world::Cluster;
+
+/// The causes of an error after its own text, innermost last, without repetitions.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut texts: Vec<String> = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !texts.iter().any(|earlier| earlier.contains(&text)) {
+            texts.push(text);
+        }
+        source = cause.source();
+    }
+    texts.join(": ")
+}

@@ -1,0 +1,199 @@
+//! The cluster as the loop's world: Kubernetes and etcd, read together and changed one call at a time.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::etcd::Etcd;
+use super::k8s::{Connection, Kubernetes, Lock, Watch};
+use crate::model::{Answer, Change, Observation, Pod, Question, patch_operations};
+use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
+
+/// How often members are asked while something in etcd is waited for.
+const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(50);
+
+/// How often Kubernetes is looked at where it may not be watched, and at least while members are asked.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long the end of a run waits for its Events to be written.
+const LAST_NOTES: Duration = Duration::from_secs(2);
+
+/// One StatefulSet and the etcd in it.
+pub struct Cluster {
+    kubernetes: Kubernetes,
+    etcd: Etcd,
+    lock: Lock,
+    operator: String,
+    notes: JoinSet<()>,
+    began: Instant,
+    watch: Option<Watch>,
+    /// The last whole reading of Kubernetes, how many changes the watch had seen before it, and when it was.
+    last: Option<(Observation, u64, Instant)>,
+}
+
+impl Cluster {
+    /// Opens a connection. `operator` is noted on what is changed, `run` makes the lock's holder unique.
+    ///
+    /// # Errors
+    /// When there is no usable kubeconfig.
+    pub async fn open(
+        connection: &Connection,
+        namespace: Option<String>,
+        name: String,
+        operator: String,
+        run: &str,
+    ) -> Result<Self, Trouble> {
+        let kubernetes = Kubernetes::open(connection, namespace, name).await?;
+        let lock = Lock::of(&kubernetes, format!("{operator}/{run}"));
+        let etcd = Etcd::new(kubernetes.api());
+        Ok(Self { etcd, lock, operator, notes: JoinSet::new(), began: Instant::now(), watch: None, last: None, kubernetes })
+    }
+
+    /// Finds out whether another run is at work on the StatefulSet.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where one is.
+    pub async fn probe_lock(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
+        self.lock.probe(waiting).await
+    }
+
+    /// Has the API server check the operations of a patch without applying them (`dryRun=All`).
+    ///
+    /// # Errors
+    /// What the API server has against them.
+    pub async fn rehearse(&self, operations: Vec<Value>) -> Result<(), Trouble> {
+        self.kubernetes.patch(operations, true).await
+    }
+
+    /// Saves a snapshot of a pod's member.
+    ///
+    /// # Errors
+    /// When it cannot be read, written or verified; no file is left then.
+    pub async fn save_snapshot(
+        &self,
+        pod: &str,
+        file: &std::path::Path,
+        observation: &Observation,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<SavedSnapshot, Trouble> {
+        let expected = observation.status_of_pod(pod).map(|status| status.db_size);
+        self.etcd.save_snapshot(find(pod, observation)?, expected, file, progress).await
+    }
+
+    async fn read_kubernetes(&mut self) -> Result<Observation, Trouble> {
+        let seen = self.watch.as_ref().map_or(0, Watch::changes);
+        let observation = self.kubernetes.read().await?;
+        self.last = Some((observation.clone(), seen, Instant::now()));
+        Ok(observation)
+    }
+
+    /// The last reading of Kubernetes, where nothing has changed since.
+    fn unchanged(&self) -> Option<Observation> {
+        let watch = self.watch.as_ref().filter(|watch| !watch.deaf())?;
+        let (observation, seen, at) = self.last.as_ref()?;
+        (watch.changes() == *seen && at.elapsed() < LOOK_EVERY).then(|| observation.clone())
+    }
+}
+
+impl World for Cluster {
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    async fn observe(&mut self, depth: Depth) -> Result<Observation, Trouble> {
+        let kept = if depth == Depth::Members { self.unchanged() } else { None };
+        let mut observation = match kept {
+            Some(observation) => observation,
+            None => self.read_kubernetes().await?,
+        };
+        self.etcd.read(&mut observation).await;
+        Ok(observation)
+    }
+
+    async fn look(&mut self, question: &Question, observation: &Observation) -> Answer {
+        match question {
+            Question::Permissions(list) => Answer::Permissions(self.kubernetes.permissions(list).await),
+            Question::LastLines { pod, container } => {
+                Answer::LastLines(self.kubernetes.last_lines(pod, container).await)
+            }
+            Question::Neighbours { hosts } => {
+                Answer::Neighbours(self.kubernetes.neighbours(&observation.statefulset, hosts).await)
+            }
+            Question::Hash { member, pod, revision } => Answer::Hash(match find(pod, observation) {
+                Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
+                Err(trouble) => crate::model::Known::Unknown(trouble.message),
+            }),
+        }
+    }
+
+    async fn apply(
+        &mut self,
+        change: &Change,
+        observation: &Observation,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<Apply, Trouble> {
+        match change {
+            Change::SaveSnapshot { pod, file } => {
+                return self.save_snapshot(pod, file, observation, progress).await.map(Apply::Snapshot);
+            }
+            Change::AddLearner { peer_url, .. } => self.etcd.add_learner(peer_url, observation).await?,
+            Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,
+            Change::MoveLeader { to, .. } => self.etcd.move_leader(to.0, observation).await?,
+            Change::DeletePod { pod, uid } => self.kubernetes.delete_pod(pod, uid).await?,
+            Change::OpenRun { .. }
+            | Change::PatchStatefulSet { .. }
+            | Change::LowerPartition { .. }
+            | Change::DeferRollout { .. }
+            | Change::CloseRun => {
+                let operations = patch_operations(change, observation).ok_or_else(|| {
+                    Trouble::new(TroubleKind::Internal, format!("{} has no patch", change.name()))
+                })?;
+                self.kubernetes.patch(operations, false).await?;
+            }
+        }
+        if !change.is_bookkeeping() {
+            let note = self.kubernetes.note(change, &observation.statefulset, &self.operator);
+            self.notes.spawn(note);
+        }
+        Ok(Apply::Applied)
+    }
+
+    async fn wake(&mut self, wake: Wake, limit: Duration) {
+        if self.watch.is_none()
+            && let Some((observation, _, _)) = &self.last
+        {
+            self.watch = Some(Watch::begin(&self.kubernetes, &observation.statefulset));
+        }
+        let limit = match (wake, self.watch.as_ref().is_none_or(Watch::deaf)) {
+            (Wake::Members, _) => limit.min(ASK_MEMBERS_EVERY),
+            (Wake::Kubernetes, true) => limit.min(LOOK_EVERY),
+            (Wake::Kubernetes, false) => limit,
+        };
+        match &self.watch {
+            Some(watch) => drop(tokio::time::timeout(limit, watch.changed()).await),
+            None => tokio::time::sleep(limit).await,
+        }
+    }
+
+    async fn lock(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
+        self.lock.take(waiting).await
+    }
+
+    fn lock_lost(&self) -> Option<String> {
+        self.lock.lost()
+    }
+
+    async fn unlock(&mut self) {
+        self.lock.release().await;
+        let notes = std::mem::take(&mut self.notes);
+        if tokio::time::timeout(LAST_NOTES, notes.join_all()).await.is_err() {
+            tracing::debug!("some Events were not written in time");
+        }
+    }
+}
+
+fn find<'a>(name: &str, observation: &'a Observation) -> Result<&'a Pod, Trouble> {
+    let pod = observation.pods.iter().find(|pod| pod.name == name);
+    pod.ok_or_else(|| Trouble::new(TroubleKind::NotYet, format!("pod {name} does not exist")))
+}

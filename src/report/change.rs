@@ -1,0 +1,42 @@
+//! A change as lines: what it does, why, the command that would do the same, and a patch as a diff.
+
+use serde_json::Value;
+
+use crate::model::Change;
+
+/// What a patch changes, as lines of a diff. Empty for changes elsewhere.
+pub(super) fn diff(change: &Change) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut replace = |path: &str, from: Option<String>, to: Option<String>| {
+        lines.extend(from.map(|from| format!("- {path}: {from}")));
+        lines.extend(to.map(|to| format!("+ {path}: {to}")));
+    };
+    match change {
+        Change::PatchStatefulSet { from, to, env, strategy } => {
+            replace("spec.replicas", Some(from.to_string()), Some(to.to_string()));
+            for edit in env {
+                let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
+                let quoted = |text: &String| Value::from(text.as_str()).to_string();
+                replace(&path, edit.from.as_ref().map(quoted), Some(quoted(&edit.to)));
+            }
+            if let Some((from, to)) = strategy {
+                replace("spec.updateStrategy", present(from), present(to));
+            }
+        }
+        Change::LowerPartition { from, to, .. } => replace("spec.updateStrategy", present(from), present(to)),
+        Change::OpenRun { record } | Change::DeferRollout { record } => {
+            replace("metadata.annotations[etcd-scale.io/run]", None, Some(record.to_annotation()));
+        }
+        Change::SaveSnapshot { .. }
+        | Change::AddLearner { .. }
+        | Change::Promote { .. }
+        | Change::MoveLeader { .. }
+        | Change::DeletePod { .. }
+        | Change::CloseRun => {}
+    }
+    lines
+}
+
+fn present(value: &Value) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
+}

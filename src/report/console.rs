@@ -1,0 +1,247 @@
+//! The console: hears every event, shows it, asks, and prints results.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::document::{Document, Lines, VERSION};
+use super::prompt::{Line, read_line};
+use super::status::Status;
+use super::text::{BAD, DIM, GOOD, styled};
+use super::waiting::Waiting;
+use super::{escape::escape, summary, text};
+use crate::model::{Goal, Observation};
+use crate::runbook::{Event, Interrupt, Proposal, Reply, Reporter, SavedSnapshot, Trouble};
+
+/// The form of results on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One document at the end.
+    Json,
+    /// One event a line.
+    Ndjson,
+}
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// At a terminal that wants it (`NO_COLOR`, `CLICOLOR`, `TERM`).
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How the console speaks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// The form of results.
+    pub format: Format,
+    /// Whether text is coloured.
+    pub color: Color,
+    /// Show commands and bookkeeping too.
+    pub verbose: bool,
+    /// Show only questions, the end and errors.
+    pub quiet: bool,
+}
+
+/// Where everything is shown and asked.
+pub struct Console {
+    style: Style,
+    waiting: Waiting,
+    lines: Lines,
+    document: Document,
+    interrupt: Interrupt,
+    run: Option<(String, Goal)>,
+    dry_run: bool,
+}
+
+impl Console {
+    /// A console on the standard streams.
+    pub fn new(style: Style, interrupt: Interrupt) -> Self {
+        let choice = match style.color {
+            Color::Auto => anstream::AutoStream::choice(&std::io::stderr()),
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        let live = std::io::stderr().is_terminal() && !style.quiet;
+        Self {
+            style,
+            waiting: Waiting::new(live, choice != anstream::ColorChoice::Never),
+            lines: Lines::default(),
+            document: Document::default(),
+            interrupt,
+            run: None,
+            dry_run: false,
+        }
+    }
+
+    /// Whether there is a person at the other end.
+    fn can_ask() -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Text for people. A reader that has gone away is no error.
+    fn say(&self, text: &str) {
+        self.waiting.suspend(|| {
+            let mut stderr = anstream::stderr().lock();
+            drop(writeln!(stderr, "{text}"));
+        });
+    }
+
+    /// A result for programs, or for people who asked for it.
+    fn print(text: &str) {
+        let mut stdout = anstream::stdout().lock();
+        drop(writeln!(stdout, "{text}"));
+        drop(stdout.flush());
+    }
+
+    fn print_line(&mut self, event: &impl Serialize) {
+        let line = self.lines.line(event);
+        Self::print(&line.to_string());
+    }
+
+    /// Prints what a verb found out, in the form that was asked for: `fields` for programs, `text` for people.
+    fn result(&mut self, fields: Value, text: &str) {
+        match self.style.format {
+            Format::Text => Self::print(text),
+            Format::Json => {
+                let mut document = json!({"version": VERSION});
+                if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
+                    document.extend(fields);
+                }
+                Self::print(&format!("{document:#}"));
+            }
+            Format::Ndjson => self.print_line(&fields),
+        }
+    }
+
+    /// Shows the state of the cluster.
+    pub fn status(&mut self, observation: &Observation) {
+        let status = Status::of(observation);
+        self.result(json!(status), &status.text());
+    }
+
+    /// Shows a saved snapshot.
+    pub fn snapshot(&mut self, snapshot: &SavedSnapshot) {
+        self.waiting.clear();
+        let file = escape(&snapshot.file.display().to_string()).into_owned();
+        let text = format!("{file}: {} bytes from {}, sha256 {}", snapshot.bytes, snapshot.pod, snapshot.sha256);
+        self.result(json!(snapshot), &text);
+    }
+
+    /// Says that the cluster is there already.
+    pub fn nothing_to_do(&mut self, why: &str) {
+        let fields = json!({"type": "nothing-to-do", "outcome": "nothing-to-do", "message": why, "exitCode": 0});
+        if self.style.format == Format::Text {
+            self.say(&format!("{} {}", styled(GOOD, "Nothing to do:"), escape(why)));
+        } else {
+            self.result(fields, "");
+        }
+    }
+
+    /// Says why a verb did not come about.
+    pub fn refused(&mut self, trouble: &Trouble, exit_code: u8) {
+        self.waiting.clear();
+        let advice = trouble.advice.as_ref().map(|advice| format!("\n  {}", styled(DIM, &format!("-> {advice}"))));
+        self.say(&format!("{} {}{}", styled(BAD, "error:"), escape(&trouble.message), advice.unwrap_or_default()));
+        if self.style.format != Format::Text {
+            let fields = json!({"type": "refused", "outcome": "failed", "trouble": trouble, "exitCode": exit_code});
+            self.result(fields, "");
+        }
+    }
+
+    /// Shows that it is being found out whether another run lives.
+    pub fn locking(&mut self, seen: &str) {
+        self.report(&Event::Locking { seen: seen.to_owned() });
+    }
+
+    /// Prints the document of `-o json`.
+    pub fn end(&mut self, exit_code: u8) {
+        self.waiting.clear();
+        if self.style.format == Format::Json {
+            let document = std::mem::take(&mut self.document).end(exit_code);
+            Self::print(&format!("{document:#}"));
+        }
+    }
+
+    fn show_wait(&mut self, until: &str, seen: &str, progress: Option<(u64, u64)>, time: Option<(f64, f64)>) {
+        let (until, seen) = (escape(until).into_owned(), escape(seen).into_owned());
+        if let Some(line) = self.waiting.show(&until, &seen, progress, time)
+            && !self.style.quiet
+        {
+            self.say(&format!("       {line}"));
+        }
+    }
+}
+
+impl Reporter for Console {
+    fn report(&mut self, event: &Event) {
+        match self.style.format {
+            Format::Ndjson => self.print_line(event),
+            Format::Json => self.document.hear(event),
+            Format::Text => {}
+        }
+        match event {
+            Event::RunStarted { statefulset, goal, dry_run, .. } => {
+                self.run = Some((statefulset.clone(), goal.as_ref().clone()));
+                self.dry_run = *dry_run;
+            }
+            Event::Waiting { until, seen, progress, seconds, limit_seconds, .. } => {
+                return self.show_wait(until, seen, *progress, Some((*seconds, *limit_seconds)));
+            }
+            Event::Locking { seen } => return self.show_wait("the lock", seen, None, None),
+            Event::ChangeProgress { change, done, total } => {
+                let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+                return self.show_wait(change, &format!("{done}{of} bytes"), total.map(|total| (*done, total)), None);
+            }
+            Event::RunEnded { summary } => {
+                self.waiting.clear();
+                if let Some((statefulset, goal)) = &self.run {
+                    let text = summary::closing(summary, statefulset, goal);
+                    self.say(&format!("\n{text}"));
+                }
+                return;
+            }
+            _ => {}
+        }
+        // A dry run is asked for its plan, so it is shown in full.
+        let in_full = self.style.verbose || matches!(event, Event::Planned { .. }) && self.dry_run;
+        if let Some(text) = text::lines(event, in_full) {
+            self.waiting.clear();
+            if !self.style.quiet {
+                self.say(&text);
+            }
+        }
+    }
+
+    async fn confirm(&mut self, proposal: &Proposal, observation: &Observation) -> Reply {
+        self.waiting.clear();
+        if !Self::can_ask() {
+            return Reply::Nobody;
+        }
+        self.say(&text::question(proposal));
+        loop {
+            {
+                let mut stderr = anstream::stderr().lock();
+                drop(write!(stderr, "      Make this change? [y]es, [N]o, [d]etails, [a]ll: "));
+                drop(stderr.flush());
+            }
+            match read_line(&self.interrupt).await {
+                Line::Reply(reply) => return reply,
+                Line::Details => {
+                    let command = proposal.change.command(observation);
+                    self.say(&text::question_details(proposal, &command));
+                }
+                Line::Other => self.say("      Please answer yes, no, details or all."),
+            }
+        }
+    }
+}

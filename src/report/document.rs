@@ -1,0 +1,83 @@
+//! Results for programs: one JSON document at the end, or one event a line as they happen.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::runbook::Event;
+
+/// Version of both forms. It grows when a field changes its meaning or goes.
+pub(super) const VERSION: u32 = 1;
+
+/// The lines of `-o ndjson`, numbered.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    next: u64,
+}
+
+impl Lines {
+    /// The next line, for an event or for a result that is no event.
+    pub(super) fn line(&mut self, event: &impl Serialize) -> Value {
+        let mut line = Map::new();
+        line.insert("version".to_owned(), json!(VERSION));
+        line.insert("seq".to_owned(), json!(self.next));
+        line.insert("time".to_owned(), json!(Timestamp::now().to_string()));
+        self.next += 1;
+        match serde_json::to_value(event) {
+            Ok(Value::Object(fields)) => line.extend(fields),
+            Ok(other) => drop(line.insert("value".to_owned(), other)),
+            Err(error) => drop(line.insert("unserialisable".to_owned(), json!(error.to_string()))),
+        }
+        Value::Object(line)
+    }
+}
+
+/// What `-o json` prints at the end, gathered from a run's events.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    fields: Map<String, Value>,
+    findings: Vec<Value>,
+}
+
+impl Document {
+    /// Takes in an event.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { statefulset, goal, dry_run, .. } => {
+                self.fields.insert("statefulset".to_owned(), json!(statefulset));
+                self.fields.insert("goal".to_owned(), json!(goal));
+                self.fields.insert("dryRun".to_owned(), json!(dry_run));
+            }
+            Event::StepDone { step, findings, .. } => {
+                self.findings.extend(findings.iter().map(|finding| {
+                    let mut finding = json!(finding);
+                    finding["step"] = json!(step);
+                    finding
+                }));
+            }
+            Event::Rehearsed { change, trouble } => {
+                self.fields.insert("rehearsed".to_owned(), json!({"change": change, "trouble": trouble}));
+            }
+            Event::RunEnded { summary } => {
+                if let Value::Object(summary) = json!(summary) {
+                    // A refusal carries its own findings, which come before those of steps that were reached.
+                    if let Some(Value::Array(own)) = summary.get("findings") {
+                        self.findings.extend(own.iter().cloned());
+                    }
+                    self.fields.extend(summary);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The whole document.
+    pub(super) fn end(self, exit_code: u8) -> Value {
+        let mut document = Map::new();
+        document.insert("version".to_owned(), json!(VERSION));
+        document.extend(self.fields);
+        document.insert("findings".to_owned(), Value::Array(self.findings));
+        document.insert("exitCode".to_owned(), json!(exit_code));
+        Value::Object(document)
+    }
+}

@@ -1,0 +1,15 @@
+//! What a person or a program sees: the only place that prints or prompts.
+//!
+//! Text for people goes to standard error, results for programs to standard output.
+
+mod change;
+mod console;
+mod document;
+mod escape;
+mod prompt;
+mod status;
+mod summary;
+mod text;
+mod waiting;
+
+pub use console::{Color, Console, Format, Style};

@@ -1,0 +1,56 @@
+//! The question before a change. One plain line, so that it works over any connection and in any log.
+
+use std::io::BufRead;
+
+use crate::runbook::{Interrupt, Reply};
+
+/// What a person answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// One of the replies.
+    Reply(Reply),
+    /// Show more and ask again.
+    Details,
+    /// Not understood; ask again.
+    Other,
+}
+
+/// Reads one line from standard input, until it comes or the run is interrupted.
+pub(super) async fn read_line(interrupt: &Interrupt) -> Line {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|bytes| (bytes, line))
+    });
+    let read = tokio::select! {
+        read = read => read,
+        _ = interrupt.raised() => return Line::Reply(Reply::Interrupted),
+    };
+    match read {
+        Ok(Ok((bytes, line))) if bytes > 0 => understand(&line),
+        // The end of the input is nobody's yes.
+        _ => Line::Reply(Reply::No),
+    }
+}
+
+/// No unless it is plainly something else.
+fn understand(line: &str) -> Line {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Line::Reply(Reply::Yes),
+        "a" | "all" => Line::Reply(Reply::All),
+        "" | "n" | "no" => Line::Reply(Reply::No),
+        "d" | "details" => Line::Details,
+        _ => Line::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_is_the_default() {
+        assert_eq!(understand("\n"), Line::Reply(Reply::No));
+        assert_eq!(understand(" Yes \n"), Line::Reply(Reply::Yes));
+        assert_eq!(understand("yep"), Line::Other);
+    }
+}

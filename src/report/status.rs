@@ -1,0 +1,258 @@
+//! `status`: members, pods and volumes as a table, the stage, and what to do next.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::escape::escape;
+use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
+use crate::model::{Known, Member, Observation, Rollout, Stage, healthy_for_change};
+
+/// What `status` shows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    statefulset: String,
+    stage: Stage,
+    stage_sentence: &'static str,
+    pods_asked_for: i32,
+    cluster_id: Option<String>,
+    quorum: bool,
+    members: Vec<Row>,
+    /// Why the member list is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members_unknown: Option<String>,
+    facts: Vec<crate::model::Fact>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    pod: Option<String>,
+    ready: Option<String>,
+    state: Option<String>,
+    restarts: i32,
+    revision: Option<&'static str>,
+    member_id: Option<String>,
+    name: Option<String>,
+    role: &'static str,
+    health: String,
+    version: Option<String>,
+    db_size: Option<u64>,
+    raft_applied: Option<u64>,
+    volumes: Vec<String>,
+}
+
+impl Status {
+    pub(super) fn of(observation: &Observation) -> Self {
+        let set = &observation.statefulset;
+        let stage = Stage::of(observation);
+        let members = observation.members.known();
+        let listed = members.map(|members| members.list.as_slice()).unwrap_or_default();
+        let mut rows: Vec<Row> = listed.iter().map(|member| row(observation, Some(member))).collect();
+        let with_member: Vec<_> = rows.iter().filter_map(|row| row.pod.clone()).collect();
+        let alone = observation.pods.iter().filter(|pod| !with_member.contains(&pod.name));
+        rows.extend(alone.map(|pod| Row {
+            pod: Some(pod.name.clone()),
+            ready: Some(pod.ready_column()),
+            state: Some(pod.state()),
+            restarts: pod.containers.iter().map(|container| container.restarts).sum(),
+            revision: Some(if pod.revision == set.update_revision { "new" } else { "old" }),
+            ..row_of_pod(observation, &pod.name)
+        }));
+        rows.sort_by_key(|row| {
+            let ordinal = row.pod.as_deref().and_then(|pod| pod.rsplit_once('-')?.1.parse::<i32>().ok());
+            ordinal.unwrap_or(i32::MAX)
+        });
+        let mut facts = match stage {
+            // What a run in progress explains is told by its stage.
+            Stage::AtRest | Stage::Deferred | Stage::Overtaken | Stage::Unknown => healthy_for_change(observation, None),
+            _ => Vec::new(),
+        };
+        if stage == Stage::AtRest {
+            let unrest = Rollout::unrest(observation);
+            facts.extend(unrest.into_iter().map(|fact| crate::model::Fact::new(fact, "wait, or mend the pod")));
+        }
+        if let Err(why) = set.record() {
+            facts.push(crate::model::Fact::new(
+                format!("the annotation etcd-scale.io/run cannot be understood: {why}"),
+                "finish the run with the version of etcd-scale that began it",
+            ));
+        }
+        let next = stage
+            .verb()
+            .map(|verb| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace));
+        Self {
+            statefulset: format!("{}/{}", set.namespace, set.name),
+            stage,
+            stage_sentence: stage.sentence(),
+            pods_asked_for: set.replicas,
+            cluster_id: members.map(|members| members.cluster.to_string()),
+            quorum: members.is_some_and(|members| members.by_quorum),
+            members: rows,
+            members_unknown: observation.members.reason().map(str::to_owned),
+            facts,
+            next,
+        }
+    }
+
+    /// The status for people.
+    pub(super) fn text(&self) -> String {
+        let mut text = styled(BOLD, &self.statefulset);
+        let _ = write!(text, "  {} pods asked for", self.pods_asked_for);
+        if let Some(id) = &self.cluster_id {
+            let _ = write!(text, ", cluster {id}");
+        }
+        if !self.quorum {
+            let _ = write!(text, ", {}", styled(BAD, "no quorum"));
+        }
+        let header = ["POD", "READY", "RESTARTS", "TEMPLATE", "MEMBER", "ROLE", "HEALTH", "VERSION", "DB", "APPLIED", "VOLUME"];
+        let cells: Vec<[String; 11]> = self.members.iter().map(Row::cells).collect();
+        let widths: Vec<usize> = (0..header.len())
+            .map(|column| {
+                cells.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
+            })
+            .collect();
+        let mut line = |row: Vec<&str>, style: Option<anstyle::Style>| {
+            let padded: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let joined = padded.join("  ");
+            let joined = joined.trim_end();
+            let _ = write!(text, "\n{}", style.map_or_else(|| joined.to_owned(), |style| styled(style, joined)));
+        };
+        line(header.to_vec(), Some(DIM));
+        for row in &cells {
+            line(row.iter().map(String::as_str).collect(), None);
+        }
+        if let Some(why) = &self.members_unknown {
+            let _ = write!(text, "\n{} the member list is not known: {}", styled(BAD, "!"), escape(why));
+        }
+        let style = if self.stage == Stage::AtRest { GOOD } else { NOTE };
+        let word = serde_json::to_value(self.stage).ok().and_then(|word| word.as_str().map(str::to_owned));
+        let word = word.unwrap_or_default();
+        let _ = write!(text, "\nstage {}: {}", styled(style, &word), self.stage_sentence);
+        for fact in &self.facts {
+            let _ = write!(
+                text,
+                "\n{} {}\n  {}",
+                styled(BAD, "!"),
+                escape(&fact.fact),
+                styled(DIM, &format!("-> {}", fact.advice))
+            );
+        }
+        if let Some(next) = &self.next {
+            let _ = write!(text, "\nnext: {next}");
+        }
+        text
+    }
+}
+
+fn row(observation: &Observation, member: Option<&Member>) -> Row {
+    let Some(member) = member else { return row_of_pod(observation, "") };
+    let pod = observation.pod_of(member);
+    let status = observation.status_of(member.id);
+    let leads = status.is_some_and(crate::model::MemberStatus::leads);
+    let health = match (status, member.learner) {
+        (None, _) if !member.started() => "not started".to_owned(),
+        (None, _) => "no answer".to_owned(),
+        (Some(status), true) => {
+            let leader = observation.leader_status().map_or(0, |leader| leader.raft_index);
+            format!("{} behind", leader.saturating_sub(status.raft_applied))
+        }
+        (Some(status), false) if status.healthy.known().is_some() && status.errors.is_empty() => "ok".to_owned(),
+        (Some(status), false) => match status.errors.first() {
+            Some(error) => error.clone(),
+            None => "serves no reads".to_owned(),
+        },
+    };
+    Row {
+        pod: pod.map(|pod| pod.name.clone()),
+        ready: pod.map(crate::model::Pod::ready_column),
+        state: pod.map(crate::model::Pod::state),
+        restarts: pod.map_or(0, |pod| pod.containers.iter().map(|container| container.restarts).sum()),
+        revision: pod
+            .map(|pod| if pod.revision == observation.statefulset.update_revision { "new" } else { "old" }),
+        member_id: Some(member.id.to_string()),
+        name: Some(member.called()),
+        role: match (member.learner, leads) {
+            (true, _) => "learner",
+            (false, true) => "leader",
+            (false, false) => "voter",
+        },
+        health,
+        version: status.map(|status| status.version.clone()),
+        db_size: status.map(|status| status.db_size),
+        raft_applied: status.map(|status| status.raft_applied),
+        volumes: pod.map(|pod| volumes(observation, pod.ordinal)).unwrap_or_default(),
+    }
+}
+
+/// A pod without a member.
+fn row_of_pod(observation: &Observation, pod: &str) -> Row {
+    let status = observation.status_of_pod(pod);
+    let missing = observation.statuses.get(pod).and_then(Known::reason);
+    let ordinal = observation.pods.iter().find(|candidate| candidate.name == pod).map(|pod| pod.ordinal);
+    Row {
+        pod: None,
+        ready: None,
+        state: None,
+        restarts: 0,
+        revision: None,
+        member_id: status.map(|status| status.member.to_string()),
+        name: None,
+        role: "none",
+        health: match (status, missing) {
+            (Some(_), _) => "unlisted".to_owned(),
+            (None, Some(_)) => "no answer".to_owned(),
+            (None, None) => "not running".to_owned(),
+        },
+        version: status.map(|status| status.version.clone()),
+        db_size: status.map(|status| status.db_size),
+        raft_applied: status.map(|status| status.raft_applied),
+        volumes: ordinal.map(|ordinal| volumes(observation, ordinal)).unwrap_or_default(),
+    }
+}
+
+fn volumes(observation: &Observation, ordinal: i32) -> Vec<String> {
+    let wanted = observation.claim_names(ordinal);
+    let Some(claims) = observation.claims.known() else { return vec!["unknown".to_owned()] };
+    claims
+        .iter()
+        .filter(|claim| wanted.contains(&claim.name))
+        .map(|claim| {
+            let volume = claim.volume.as_ref().and_then(|name| {
+                observation.volumes.known()?.iter().find(|volume| volume.name == *name)
+            });
+            match volume {
+                Some(volume) => format!("{} {}", volume.phase.to_lowercase(), volume.capacity),
+                None => claim.phase.to_lowercase(),
+            }
+        })
+        .collect()
+}
+
+impl Row {
+    fn cells(&self) -> [String; 11] {
+        let dash = || "-".to_owned();
+        let text = |value: &Option<String>| value.as_ref().map_or_else(dash, |value| escape(value).into_owned());
+        #[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+        let size = self.db_size.map_or_else(dash, |bytes| format!("{:.1}M", bytes as f64 / 1e6));
+        [
+            text(&self.pod),
+            match (&self.ready, &self.state) {
+                (Some(ready), Some(state)) if state == "terminating" => format!("{ready} ending"),
+                (Some(ready), _) => ready.clone(),
+                _ => dash(),
+            },
+            self.restarts.to_string(),
+            self.revision.map_or_else(dash, str::to_owned),
+            text(&self.member_id),
+            self.role.to_owned(),
+            escape(&self.health).into_owned(),
+            text(&self.version),
+            size,
+            self.raft_applied.map_or_else(dash, |index| index.to_string()),
+            if self.volumes.is_empty() { dash() } else { self.volumes.join(", ") },
+        ]
+    }
+}

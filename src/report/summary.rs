@@ -1,0 +1,132 @@
+//! The end of a run, for people: what came of it, what stands, and how to go on.
+
+use std::fmt::Write as _;
+
+use super::escape::escape;
+use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
+use crate::model::Goal;
+use crate::runbook::{Level, Outcome, Summary};
+
+/// The closing lines. `statefulset` is `namespace/name`.
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
+    let again = again(statefulset, goal);
+    let mut text = match &summary.outcome {
+        Outcome::Done => done(summary, statefulset, goal),
+        Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
+        Outcome::Paused { before } => {
+            format!("{} before {before}. Go on with: {again}", styled(NOTE, "Paused"))
+        }
+        Outcome::Refused { step, facts, findings, half_way } => {
+            let mut text = String::new();
+            for finding in findings.iter().filter(|finding| finding.level != Level::Ok) {
+                let _ = writeln!(text, "{}", line_of(finding));
+            }
+            let _ = write!(text, "{} {step}:", styled(BAD, "Refused by"));
+            for fact in facts {
+                let _ = write!(text, "\n  {}\n    {}", escape(&fact.fact), styled(DIM, &format!("-> {}", fact.advice)));
+            }
+            let stands = if *half_way { format!("The run is half-way. Go on with: {again}") } else { nothing() };
+            let _ = write!(text, "\n{stands}");
+            text
+        }
+        Outcome::Failed { step, trouble } => {
+            let mut text = format!("{} {step}: {}", styled(BAD, "Failed in"), escape(&trouble.message));
+            if let Some(advice) = &trouble.advice {
+                let _ = write!(text, "\n  {}", styled(DIM, &format!("-> {advice}")));
+            }
+            text
+        }
+        Outcome::Declined { change } => format!("{} {}", styled(NOTE, "Declined:"), escape(&change.sentence())),
+        Outcome::NobodyToAsk { change } => format!(
+            "{} {}\n  {}",
+            styled(BAD, "Nobody to ask:"),
+            escape(&change.sentence()),
+            styled(DIM, "-> this is no terminal; say --yes to agree to every change beforehand, or --dry-run to see them")
+        ),
+        Outcome::TimedOut { step, until, seen, way_out } => format!(
+            "{} {step}, waiting for {}\n  last seen: {}\n  {}",
+            styled(BAD, "Timed out in"),
+            escape(until),
+            escape(seen),
+            styled(DIM, &format!("-> {way_out}"))
+        ),
+        Outcome::Contradiction { fact, advice } => {
+            format!("{} {}\n  {}", styled(BAD, "Stopped:"), escape(fact), styled(DIM, &format!("-> {advice}")))
+        }
+        Outcome::Locked { holder } => format!(
+            "{} {} is at work on {statefulset}. Nothing was changed.",
+            styled(BAD, "Locked:"),
+            escape(holder)
+        ),
+        Outcome::Interrupted { .. } => styled(NOTE, "Interrupted."),
+    };
+    let open_ended = !matches!(
+        summary.outcome,
+        Outcome::Done | Outcome::Foreseen | Outcome::Paused { .. } | Outcome::Refused { .. } | Outcome::Locked { .. }
+    );
+    if open_ended {
+        let changed = summary.changes.iter().any(crate::model::Change::touches_cluster) || goal.resumed.is_some();
+        let _ = write!(text, "\n{}", if changed { format!("Go on with: {again}") } else { nothing() });
+    }
+    if !matches!(summary.outcome, Outcome::Done)
+        && let Some(snapshot) = &summary.snapshot
+    {
+        let _ = write!(text, "\nThe snapshot is in {}", escape(&snapshot.file.display().to_string()));
+    }
+    text
+}
+
+fn nothing() -> String {
+    "Nothing was changed in the cluster.".to_owned()
+}
+
+fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
+    let mut text = format!(
+        "{} {} has {} members. {}",
+        styled(GOOD, "Done:"),
+        escape(statefulset),
+        goal.to,
+        styled(DIM, &format!("({:.1} s)", summary.seconds))
+    );
+    if let Some(by) = &summary.resumed {
+        let _ = write!(text, " This finished the run that {} began.", escape(by));
+    }
+    let steps: Vec<_> = summary.steps.iter().map(|(step, _, seconds)| format!("{step} {seconds:.1} s")).collect();
+    let _ = write!(text, "\n  steps     {}", styled(DIM, &steps.join(", ")));
+    if let Some(snapshot) = &summary.snapshot {
+        let file = escape(&snapshot.file.display().to_string()).into_owned();
+        let _ = write!(
+            text,
+            "\n  snapshot  {file}, {} bytes, from {}, sha256 {}\n            {}",
+            snapshot.bytes,
+            escape(&snapshot.pod),
+            snapshot.sha256,
+            styled(
+                DIM,
+                &format!("restore with: etcdutl snapshot restore {file} --data-dir DIR (etcdctl before 3.5)")
+            )
+        );
+    }
+    if summary.deferred {
+        let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
+        let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
+        let next = if goal.to < 3 {
+            format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace} --to 3")
+        } else {
+            format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}")
+        };
+        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
+        if goal.to < 3 {
+            let now = format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
+            let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
+        }
+    }
+    text
+}
+
+/// The command that goes on with a run.
+fn again(statefulset: &str, goal: &Goal) -> String {
+    let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
+    let to = if goal.from == goal.to { String::new() } else { format!(" --to {}", goal.to) };
+    format!("etcd-scale {} --sts {name} -n {namespace}{to}", goal.verb.word())
+}
