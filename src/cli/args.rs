@@ -57,8 +57,8 @@ const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 #[derive(Debug, Args)]
 pub(super) struct Output {
     /// Form of the results on standard output
-    #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Output")]
-    pub(super) output: OutputFormat,
+    #[arg(short = 'o', long = "output", global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub(super) format: OutputFormat,
 
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output")]
@@ -76,7 +76,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn style(&self) -> Style {
         Style {
-            format: match self.output {
+            format: match self.format {
                 OutputFormat::Text => Format::Text,
                 OutputFormat::Json => Format::Json,
                 OutputFormat::Ndjson => Format::Ndjson,

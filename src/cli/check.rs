@@ -13,7 +13,7 @@ use crate::steps;
 const HASHES: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let mut request = session::request(Verb::Up, HASHES);
+    let mut request = session::request(Verb::Check, HASHES);
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
     request.ignore_reconciler = args.ignore_reconciler;

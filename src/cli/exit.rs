@@ -32,11 +32,19 @@ pub(super) fn of_outcome(outcome: &Outcome, changed: bool) -> u8 {
     match outcome {
         Outcome::Done | Outcome::Foreseen | Outcome::Paused { .. } => DONE,
         Outcome::Refused { half_way, .. } => {
-            if *half_way { FAILED } else { REFUSED }
+            if *half_way {
+                FAILED
+            } else {
+                REFUSED
+            }
         }
         Outcome::Failed { trouble, .. } if trouble.kind == TroubleKind::Internal => INTERNAL,
         Outcome::Failed { .. } => {
-            if changed { FAILED } else { REFUSED }
+            if changed {
+                FAILED
+            } else {
+                REFUSED
+            }
         }
         Outcome::Declined { .. } | Outcome::NobodyToAsk { .. } => DECLINED,
         Outcome::TimedOut { .. } => TIMED_OUT,

@@ -31,10 +31,8 @@ pub fn run() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let trouble = crate::runbook::Trouble::new(
-                crate::runbook::TroubleKind::Internal,
-                format!("cannot start: {error}"),
-            );
+            let trouble =
+                crate::runbook::Trouble::new(crate::runbook::TroubleKind::Internal, format!("cannot start: {error}"));
             Console::new(cli.output.style(), Interrupt::default()).refused(&trouble, exit::INTERNAL);
             return ExitCode::from(exit::INTERNAL);
         }
@@ -47,7 +45,7 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> u8 {
     let interrupt = Interrupt::default();
-    signals::listen(interrupt.clone());
+    signals::listen(&interrupt);
     let mut console = Console::new(cli.output.style(), interrupt.clone());
     match cli.command {
         Command::Up(args) => up::run(args, &mut console, interrupt).await,

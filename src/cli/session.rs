@@ -10,9 +10,7 @@ use super::exit;
 use crate::cluster::Cluster;
 use crate::model::{Change, Goal, GoalRefusal, Observation, Request, SnapshotChoice, Verb};
 use crate::report::Console;
-use crate::runbook::{
-    Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World,
-};
+use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
 
 /// A request with nothing asked for yet.
 pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
@@ -56,7 +54,7 @@ pub(super) fn running_request(verb: Verb, running: &Running, steps: &[Box<dyn St
 /// `user@host`, as it is noted in the lock, the record and Events.
 fn operator() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(|_| format!("uid{}", rustix::process::getuid().as_raw()));
     let system = rustix::system::uname();
     format!("{user}@{}", system.nodename().to_string_lossy())
 }
@@ -110,7 +108,8 @@ pub(super) async fn change(
         }
     }
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
-    let summary = Run::new(steps, goal, &mut cluster, console, interrupt, options).drive(observation).await;
+    let run = Run::new(steps, goal, &mut cluster, console, interrupt, options);
+    let summary = Box::pin(run.drive(observation)).await;
     let mut code = exit::of_outcome(&summary.outcome, summary.changes.iter().any(Change::touches_cluster));
     if running.dry_run == Some(DryRun::Server) && !rehearse(&cluster, &summary, console).await {
         code = exit::REFUSED;
@@ -146,7 +145,7 @@ pub(super) async fn look(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> Summary {
-    Run::new(steps, goal, cluster, console, interrupt, Options::default()).drive(observation).await
+    Box::pin(Run::new(steps, goal, cluster, console, interrupt, Options::default()).drive(observation)).await
 }
 
 /// Says why nothing was begun.

@@ -6,7 +6,7 @@ use super::exit;
 use crate::runbook::Interrupt;
 
 /// Listens until the program ends.
-pub(super) fn listen(interrupt: Interrupt) {
+pub(super) fn listen(interrupt: &Interrupt) {
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let interrupt = interrupt.clone();
         let Ok(mut signals) = signal(kind) else { continue };

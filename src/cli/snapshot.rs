@@ -20,8 +20,7 @@ pub(super) async fn run(args: Snapshot, console: &mut Console, interrupt: Interr
             .advise("see which members answer with `etcd-scale status`");
         return session::refuse(console, &trouble);
     };
-    let mut progress =
-        |done, total| console.report(&Event::ChangeProgress { change: "save-snapshot", done, total });
+    let mut progress = |done, total| console.report(&Event::ChangeProgress { change: "save-snapshot", done, total });
     let saved = tokio::select! {
         saved = cluster.save_snapshot(&pod, &args.file, &observation, &mut progress) => saved,
         signal = interrupt.raised() => return exit::of_signal(signal),

@@ -47,7 +47,16 @@ impl Cluster {
         let kubernetes = Kubernetes::open(connection, namespace, name).await?;
         let lock = Lock::of(&kubernetes, format!("{operator}/{run}"));
         let etcd = Etcd::new(kubernetes.api());
-        Ok(Self { etcd, lock, operator, notes: JoinSet::new(), began: Instant::now(), watch: None, last: None, kubernetes })
+        Ok(Self {
+            etcd,
+            lock,
+            operator,
+            notes: JoinSet::new(),
+            began: Instant::now(),
+            watch: None,
+            last: None,
+            kubernetes,
+        })
     }
 
     /// Finds out whether another run is at work on the StatefulSet.
@@ -83,7 +92,8 @@ impl Cluster {
 
     async fn read_kubernetes(&mut self) -> Result<Observation, Trouble> {
         let seen = self.watch.as_ref().map_or(0, Watch::changes);
-        let observation = self.kubernetes.read().await?;
+        // Boxed, because its calls run side by side and make a future too large to carry around.
+        let observation = Box::pin(self.kubernetes.read()).await?;
         self.last = Some((observation.clone(), seen, Instant::now()));
         Ok(observation)
     }
@@ -107,7 +117,7 @@ impl World for Cluster {
             Some(observation) => observation,
             None => self.read_kubernetes().await?,
         };
-        self.etcd.read(&mut observation).await;
+        Box::pin(self.etcd.read(&mut observation)).await;
         Ok(observation)
     }
 
@@ -146,9 +156,8 @@ impl World for Cluster {
             | Change::LowerPartition { .. }
             | Change::DeferRollout { .. }
             | Change::CloseRun => {
-                let operations = patch_operations(change, observation).ok_or_else(|| {
-                    Trouble::new(TroubleKind::Internal, format!("{} has no patch", change.name()))
-                })?;
+                let operations = patch_operations(change, observation)
+                    .ok_or_else(|| Trouble::new(TroubleKind::Internal, format!("{} has no patch", change.name())))?;
                 self.kubernetes.patch(operations, false).await?;
             }
         }

@@ -147,16 +147,16 @@ impl Change {
         let set = &observation.statefulset;
         let (name, namespace) = (&set.name, &set.namespace);
         let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
-        let etcdctl = |pod: &str, rest: String| format!("kubectl exec -n {namespace} {pod} -c {container} -- etcdctl {rest}");
+        let etcdctl =
+            |pod: &str, rest: String| format!("kubectl exec -n {namespace} {pod} -c {container} -- etcdctl {rest}");
         let leader = observation
             .leader()
             .and_then(|id| observation.statuses.iter().find(|(_, s)| s.is_known_and(|s| s.member == id)))
             .map_or_else(|| set.pod_name(set.start), |(pod, _)| pod.clone());
         match self {
-            Self::SaveSnapshot { pod, file } => format!(
-                "kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}",
-                file.display()
-            ),
+            Self::SaveSnapshot { pod, file } => {
+                format!("kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}", file.display())
+            }
             Self::AddLearner { name, peer_url } => {
                 etcdctl(&leader, format!("member add --learner {name} --peer-urls {peer_url}"))
             }

@@ -13,6 +13,10 @@ use super::{Observation, Record};
 pub enum Verb {
     /// Grow.
     Up,
+    /// Make the checks of `up`.
+    Check,
+    /// Prove that all is well.
+    Verify,
     /// Bring the template to members that a deferred rollout left behind.
     Settle,
 }
@@ -22,6 +26,8 @@ impl Verb {
     pub fn word(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Check => "check",
+            Self::Verify => "verify",
             Self::Settle => "settle",
         }
     }
@@ -176,8 +182,9 @@ impl Goal {
             advice: "finish the run with the version of etcd-scale that began it".to_owned(),
         })?;
         match request.verb {
-            Verb::Up => Self::resolve_up(request, observation, record),
+            Verb::Up | Verb::Check => Self::resolve_up(request, observation, record),
             Verb::Settle => Self::resolve_settle(request, observation, record),
+            Verb::Verify => Ok(Self::as_it_stands(request, observation)),
         }
     }
 
@@ -187,11 +194,7 @@ impl Goal {
         Self::of(request, replicas, replicas, None, None)
     }
 
-    fn resolve_up(
-        request: &Request,
-        observation: &Observation,
-        record: Option<Record>,
-    ) -> Result<Self, GoalRefusal> {
+    fn resolve_up(request: &Request, observation: &Observation, record: Option<Record>) -> Result<Self, GoalRefusal> {
         let set = &observation.statefulset;
         let size = set.replicas;
         let command = |verb: &str| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace);
@@ -320,13 +323,7 @@ impl Goal {
         Ok(goal)
     }
 
-    fn of(
-        request: &Request,
-        from: i32,
-        to: i32,
-        resumed: Option<Record>,
-        strategy: Option<serde_json::Value>,
-    ) -> Self {
+    fn of(request: &Request, from: i32, to: i32, resumed: Option<Record>, strategy: Option<serde_json::Value>) -> Self {
         let kept = resumed.as_ref();
         Self {
             verb: request.verb,
@@ -335,10 +332,7 @@ impl Goal {
             rollout: request.rollout.or(kept.map(|record| record.rollout)).unwrap_or(RolloutPolicy::Guarded),
             hash: request.hash.or(kept.map(|record| record.hash)).unwrap_or(HashPolicy::Followers),
             // The variable decides what the patch was: a later choice must not change it half-way.
-            size_env: kept
-                .map(|record| record.size_env.clone())
-                .or(request.size_env.clone())
-                .unwrap_or(SizeEnv::Auto),
+            size_env: kept.map(|record| record.size_env.clone()).or(request.size_env.clone()).unwrap_or(SizeEnv::Auto),
             snapshot: request.snapshot.clone(),
             ignore_reconciler: request.ignore_reconciler,
             timeout: request.timeout,
@@ -356,8 +350,11 @@ impl Goal {
         start.saturating_add(self.to).saturating_sub(1)
     }
 
-    /// The update strategy as it was before any guard of etcd-scale.
-    pub fn strategy_to_restore<'a>(&'a self, observation: &'a Observation) -> &'a serde_json::Value {
-        self.strategy.as_ref().unwrap_or(&observation.statefulset.strategy)
+    /// The update strategy as it was before any guard of etcd-scale: what an earlier run wrote down, else what this one
+    /// did, else what stands.
+    pub fn strategy_to_restore(&self, observation: &Observation) -> serde_json::Value {
+        let set = &observation.statefulset;
+        let recorded = || set.readable_record().map(|record| record.strategy);
+        self.strategy.clone().or_else(recorded).unwrap_or_else(|| set.strategy.clone())
     }
 }

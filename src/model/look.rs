@@ -127,9 +127,9 @@ impl Question {
     /// The answer that a plan assumes where it foresees what cannot be asked yet.
     pub fn assumed(&self, observation: &Observation) -> Answer {
         match self {
-            Self::Permissions(list) => Answer::Permissions(
-                list.iter().map(|permission| (permission.clone(), Known::Known(true))).collect(),
-            ),
+            Self::Permissions(list) => {
+                Answer::Permissions(list.iter().map(|permission| (permission.clone(), Known::Known(true))).collect())
+            }
             Self::Hash { revision, .. } => {
                 let known = observation.answers.iter().find_map(|(_, answer)| match answer {
                     Answer::Hash(Known::Known(hash)) => Some(*hash),

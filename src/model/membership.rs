@@ -29,7 +29,7 @@ pub fn quorum(voters: usize) -> usize {
 
 /// Whether the voters still have a quorum while one of them, healthy now, is down.
 pub fn quorum_after_losing_one(voters: usize) -> bool {
-    voters >= 1 && voters - 1 >= quorum(voters)
+    voters > quorum(voters)
 }
 
 /// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner but the

@@ -38,6 +38,6 @@ pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, str
 pub use stage::Stage;
 pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
 pub use template::{
-    AntiAffinity, ClaimTemplate, Container, DataDir, EnvSource, EnvVar, Mount, PeerList, SizeVariable,
-    StateVariable, Template, VolumeKind,
+    AntiAffinity, ClaimTemplate, Container, DataDir, EnvSource, EnvVar, Mount, PeerList, SizeVariable, StateVariable,
+    Template, VolumeKind,
 };

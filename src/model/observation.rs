@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, new_peer_url,
-};
+use super::{Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, new_peer_url};
 
 /// Everything read at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

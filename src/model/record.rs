@@ -48,8 +48,7 @@ impl Record {
     /// # Errors
     /// When it is not a record of a version that this program knows.
     pub fn parse(annotation: &str) -> Result<Self, String> {
-        let value: Value =
-            serde_json::from_str(annotation).map_err(|error| format!("it is not JSON: {error}"))?;
+        let value: Value = serde_json::from_str(annotation).map_err(|error| format!("it is not JSON: {error}"))?;
         match value.get("version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(RECORD_VERSION) => {}
             Some(version) => return Err(format!("it has version {version}, this program knows {RECORD_VERSION}")),
@@ -79,7 +78,7 @@ impl Record {
             rollout: goal.rollout,
             hash: goal.hash,
             size_env: goal.size_env.clone(),
-            strategy: goal.strategy_to_restore(observation).clone(),
+            strategy: goal.strategy_to_restore(observation),
             deferred: false,
             by: goal.operator.clone(),
             started: first.map_or_else(|| goal.started.clone(), |record| record.started.clone()),

@@ -24,12 +24,8 @@ impl Rollout {
     /// Reads it off an observation.
     pub fn of(observation: &Observation) -> Self {
         let set = &observation.statefulset;
-        let mut behind: Vec<i32> = observation
-            .pods
-            .iter()
-            .filter(|pod| pod.revision != set.update_revision)
-            .map(|pod| pod.ordinal)
-            .collect();
+        let mut behind: Vec<i32> =
+            observation.pods.iter().filter(|pod| pod.revision != set.update_revision).map(|pod| pod.ordinal).collect();
         behind.sort_unstable_by(|a, b| b.cmp(a));
         Self { behind, partition: partition_of(&set.strategy), on_delete: strategy_is_on_delete(&set.strategy) }
     }
@@ -120,10 +116,7 @@ mod tests {
     fn guard_keeps_the_rest_of_the_strategy() {
         let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2, "partition": 0}});
         let guarded = guarded_strategy(&strategy, 3).unwrap();
-        assert_eq!(
-            guarded,
-            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2, "partition": 3}})
-        );
+        assert_eq!(guarded, json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2, "partition": 3}}));
         assert_eq!(lowered_strategy(&guarded, &strategy, 1)["rollingUpdate"]["partition"], 1);
         assert_eq!(lowered_strategy(&guarded, &strategy, 0), strategy);
     }

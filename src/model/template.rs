@@ -201,9 +201,10 @@ impl Container {
             let program = word.rsplit('/').next().unwrap_or_default();
             program == "etcd"
         });
-        let configured = self.env.iter().any(|var| {
-            var.name.starts_with("ETCD_") && ETCD_OWN_VARIABLES.iter().any(|own| var.name == *own)
-        });
+        let configured = self
+            .env
+            .iter()
+            .any(|var| var.name.starts_with("ETCD_") && ETCD_OWN_VARIABLES.iter().any(|own| var.name == *own));
         // A sidecar may share etcd's image, so a container that runs something else is none.
         let runs_other = !self.command.is_empty() && !runs_etcd && !configured;
         (runs_etcd || configured || image == "etcd") && !runs_other
@@ -402,10 +403,7 @@ fn references(text: &str, name: &str) -> bool {
         let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
         let braced = rest.strip_prefix('{').map(|rest| rest.trim_start_matches(['#', '!']));
         let parenthesised = rest.strip_prefix('(');
-        [Some(rest), braced, parenthesised]
-            .into_iter()
-            .flatten()
-            .any(|rest| rest.strip_prefix(name).is_some_and(ends))
+        [Some(rest), braced, parenthesised].into_iter().flatten().any(|rest| rest.strip_prefix(name).is_some_and(ends))
     }) || arithmetic(text, name)
 }
 
@@ -488,10 +486,7 @@ mod tests {
         let mut volumes = BTreeMap::new();
         volumes.insert("data".to_owned(), VolumeKind::EmptyDir);
         let template = Template { containers: vec![rok()], volumes, ..Template::default() };
-        assert_eq!(
-            template.data_dir(&rok(), &[]),
-            DataDir::NotOnClaim("/var/lib/etcd/data is on an emptyDir".into())
-        );
+        assert_eq!(template.data_dir(&rok(), &[]), DataDir::NotOnClaim("/var/lib/etcd/data is on an emptyDir".into()));
     }
 
     #[test]

@@ -24,10 +24,10 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
             }
         }
         Change::LowerPartition { from, to, .. } => replace("spec.updateStrategy", present(from), present(to)),
-        Change::OpenRun { record } | Change::DeferRollout { record } => {
-            replace("metadata.annotations[etcd-scale.io/run]", None, Some(record.to_annotation()));
-        }
-        Change::SaveSnapshot { .. }
+        // The record's text is in the command already, and is for programs.
+        Change::OpenRun { .. }
+        | Change::DeferRollout { .. }
+        | Change::SaveSnapshot { .. }
         | Change::AddLearner { .. }
         | Change::Promote { .. }
         | Change::MoveLeader { .. }

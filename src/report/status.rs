@@ -67,7 +67,9 @@ impl Status {
         });
         let mut facts = match stage {
             // What a run in progress explains is told by its stage.
-            Stage::AtRest | Stage::Deferred | Stage::Overtaken | Stage::Unknown => healthy_for_change(observation, None),
+            Stage::AtRest | Stage::Deferred | Stage::Overtaken | Stage::Unknown => {
+                healthy_for_change(observation, None)
+            }
             _ => Vec::new(),
         };
         if stage == Stage::AtRest {
@@ -80,9 +82,7 @@ impl Status {
                 "finish the run with the version of etcd-scale that began it",
             ));
         }
-        let next = stage
-            .verb()
-            .map(|verb| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace));
+        let next = stage.verb().map(|verb| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace));
         Self {
             statefulset: format!("{}/{}", set.namespace, set.name),
             stage,
@@ -107,7 +107,8 @@ impl Status {
         if !self.quorum {
             let _ = write!(text, ", {}", styled(BAD, "no quorum"));
         }
-        let header = ["POD", "READY", "RESTARTS", "TEMPLATE", "MEMBER", "ROLE", "HEALTH", "VERSION", "DB", "APPLIED", "VOLUME"];
+        let header =
+            ["POD", "READY", "RESTARTS", "TEMPLATE", "MEMBER", "ROLE", "HEALTH", "VERSION", "DB", "APPLIED", "VOLUME"];
         let cells: Vec<[String; 11]> = self.members.iter().map(Row::cells).collect();
         let widths: Vec<usize> = (0..header.len())
             .map(|column| {
@@ -170,8 +171,7 @@ fn row(observation: &Observation, member: Option<&Member>) -> Row {
         ready: pod.map(crate::model::Pod::ready_column),
         state: pod.map(crate::model::Pod::state),
         restarts: pod.map_or(0, |pod| pod.containers.iter().map(|container| container.restarts).sum()),
-        revision: pod
-            .map(|pod| if pod.revision == observation.statefulset.update_revision { "new" } else { "old" }),
+        revision: pod.map(|pod| if pod.revision == observation.statefulset.update_revision { "new" } else { "old" }),
         member_id: Some(member.id.to_string()),
         name: Some(member.called()),
         role: match (member.learner, leads) {
@@ -220,9 +220,10 @@ fn volumes(observation: &Observation, ordinal: i32) -> Vec<String> {
         .iter()
         .filter(|claim| wanted.contains(&claim.name))
         .map(|claim| {
-            let volume = claim.volume.as_ref().and_then(|name| {
-                observation.volumes.known()?.iter().find(|volume| volume.name == *name)
-            });
+            let volume = claim
+                .volume
+                .as_ref()
+                .and_then(|name| observation.volumes.known()?.iter().find(|volume| volume.name == *name));
             match volume {
                 Some(volume) => format!("{} {}", volume.phase.to_lowercase(), volume.capacity),
                 None => claim.phase.to_lowercase(),

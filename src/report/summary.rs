@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
-use crate::model::Goal;
+use crate::model::{Goal, Verb};
 use crate::runbook::{Level, Outcome, Summary};
 
 /// The closing lines. `statefulset` is `namespace/name`.
@@ -41,7 +41,10 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal) -> Stri
             "{} {}\n  {}",
             styled(BAD, "Nobody to ask:"),
             escape(&change.sentence()),
-            styled(DIM, "-> this is no terminal; say --yes to agree to every change beforehand, or --dry-run to see them")
+            styled(
+                DIM,
+                "-> this is no terminal; say --yes to agree to every change beforehand, or --dry-run to see them"
+            )
         ),
         Outcome::TimedOut { step, until, seen, way_out } => format!(
             "{} {step}, waiting for {}\n  last seen: {}\n  {}",
@@ -53,11 +56,9 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal) -> Stri
         Outcome::Contradiction { fact, advice } => {
             format!("{} {}\n  {}", styled(BAD, "Stopped:"), escape(fact), styled(DIM, &format!("-> {advice}")))
         }
-        Outcome::Locked { holder } => format!(
-            "{} {} is at work on {statefulset}. Nothing was changed.",
-            styled(BAD, "Locked:"),
-            escape(holder)
-        ),
+        Outcome::Locked { holder } => {
+            format!("{} {} is at work on {statefulset}. Nothing was changed.", styled(BAD, "Locked:"), escape(holder))
+        }
         Outcome::Interrupted { .. } => styled(NOTE, "Interrupted."),
     };
     let open_ended = !matches!(
@@ -81,6 +82,18 @@ fn nothing() -> String {
 }
 
 fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
+    match goal.verb {
+        Verb::Check => {
+            return format!(
+                "{} nothing stands in the way of growing from {} to {} members.",
+                styled(GOOD, "Ready:"),
+                goal.from,
+                goal.to
+            );
+        }
+        Verb::Verify => return format!("{} {} is as it should be.", styled(GOOD, "Proved:"), escape(statefulset)),
+        Verb::Up | Verb::Settle => {}
+    }
     let mut text = format!(
         "{} {} has {} members. {}",
         styled(GOOD, "Done:"),
@@ -101,10 +114,7 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
             snapshot.bytes,
             escape(&snapshot.pod),
             snapshot.sha256,
-            styled(
-                DIM,
-                &format!("restore with: etcdutl snapshot restore {file} --data-dir DIR (etcdctl before 3.5)")
-            )
+            styled(DIM, &format!("restore with: etcdutl snapshot restore {file} --data-dir DIR (etcdctl before 3.5)"))
         );
     }
     if summary.deferred {
@@ -117,7 +127,8 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
         };
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
         if goal.to < 3 {
-            let now = format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
+            let now =
+                format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
             let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
         }
     }

@@ -57,7 +57,13 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
             for finding in findings {
                 let _ = writeln!(text, "{}", line_of(finding));
             }
-            let _ = write!(text, "    {} {} {}", styled(GOOD, "done"), escape(proof), styled(DIM, &format!("({seconds:.1} s)")));
+            let _ = write!(
+                text,
+                "    {} {} {}",
+                styled(GOOD, "done"),
+                escape(proof),
+                styled(DIM, &format!("({seconds:.1} s)"))
+            );
             Some(text)
         }
         Event::Rehearsed { change, trouble } => Some(match trouble {
@@ -115,7 +121,8 @@ pub(super) fn planned(plan: &Plan, full: bool) -> String {
     for planned in plan.changes.iter().filter(|planned| full || !planned.change.is_bookkeeping()) {
         let _ = write!(text, "\n  {:<18} {}", planned.step, escape(&planned.sentence));
         if full {
-            let _ = write!(text, "\n{}", details(&planned.change, &planned.reason, &planned.command, &planned.undo, 21));
+            let _ =
+                write!(text, "\n{}", details(&planned.change, &planned.reason, &planned.command, &planned.undo, 21));
         }
     }
     let end = match &plan.end {

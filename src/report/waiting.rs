@@ -28,6 +28,8 @@ impl Waiting {
         progress: Option<(u64, u64)>,
         time: Option<(f64, f64)>,
     ) -> Option<String> {
+        // What has no limit of its own is mostly over at once, and not worth a line until it has lasted.
+        let fleeting = time.is_none();
         if self.live {
             let bar = self.bar.get_or_insert_with(|| {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -43,11 +45,16 @@ impl Waiting {
             bar.set_message(format!("{seen}{clock}"));
             return None;
         }
-        let due = self.shown.as_ref().is_none_or(|(at, text)| text != until || at.elapsed() >= PLAIN_EVERY);
+        let due = match &self.shown {
+            Some((at, text)) if text == until => at.elapsed() >= PLAIN_EVERY,
+            _ => !fleeting,
+        };
+        if due || self.shown.as_ref().is_none_or(|(_, text)| text != until) {
+            self.shown = Some((Instant::now(), until.to_owned()));
+        }
         if !due {
             return None;
         }
-        self.shown = Some((Instant::now(), until.to_owned()));
         let clock = time.map(|(waited, limit)| format!(", {waited:.0} of {limit:.0} s")).unwrap_or_default();
         Some(format!("waiting for {until}{clock}: {seen}"))
     }

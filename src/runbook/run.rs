@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail, Trouble,
-    TroubleKind, Verdict, Wait, Wake, World, plan,
+    Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail,
+    Trouble, TroubleKind, Verdict, Wait, Wake, World, plan,
 };
 use crate::model::{Answer, Change, Goal, Observation, Question, Record};
 
@@ -135,12 +135,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     }
 
     /// One step, until it is done or the run is over.
-    async fn step(
-        &mut self,
-        step: &dyn Step,
-        ahead: &[Box<dyn Step>],
-        observation: &mut Observation,
-    ) -> Next {
+    async fn step(&mut self, step: &dyn Step, ahead: &[Box<dyn Step>], observation: &mut Observation) -> Next {
         let began = self.world.now();
         self.trail.begin_step();
         // The observation that a change is applied on must be whole, and younger than the answer to its question.
@@ -227,12 +222,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     }
 
     /// Reads the world again; for a while also through an API server that comes and goes.
-    async fn observe(
-        &mut self,
-        step: &dyn Step,
-        depth: Depth,
-        observation: &mut Observation,
-    ) -> Result<(), Outcome> {
+    async fn observe(&mut self, step: &dyn Step, depth: Depth, observation: &mut Observation) -> Result<(), Outcome> {
         let since = self.world.now();
         loop {
             match self.world.observe(depth).await {
@@ -310,10 +300,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         }
         // Bookkeeping goes along with a change that was agreed to; alone, it is asked for like any other.
         if !self.all_agreed && !(self.locked && proposal.change.is_bookkeeping()) {
-            self.reporter.report(&Event::ConfirmRequested {
-                change: proposal.change.clone(),
-                reason: proposal.reason.clone(),
-            });
+            self.reporter
+                .report(&Event::ConfirmRequested { change: proposal.change.clone(), reason: proposal.reason.clone() });
             let reply = self.reporter.confirm(proposal, observation).await;
             self.reporter.report(&Event::ConfirmAnswered { reply });
             match reply {
@@ -403,12 +391,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     }
 
     /// Applies one change and notes how it came out. True where the call returned well.
-    async fn apply(
-        &mut self,
-        step: &dyn Step,
-        change: Change,
-        observation: &Observation,
-    ) -> Result<bool, Outcome> {
+    async fn apply(&mut self, step: &dyn Step, change: Change, observation: &Observation) -> Result<bool, Outcome> {
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),
@@ -429,8 +412,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             }
             Err(trouble) => {
                 let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
-                let passing =
-                    matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet | TroubleKind::Conflict);
+                let passing = matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet | TroubleKind::Conflict);
                 if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {
                     return Err(Outcome::Failed { step: step.name(), trouble });
                 }

@@ -59,8 +59,7 @@ impl Step for AddLearner {
                 "members must be named after their pods for etcd-scale to add another",
             )),
             Ok(peer_url) => {
-                let name =
-                    new_member_name(members, &set.name, ordinal).unwrap_or_else(|| set.pod_name(ordinal));
+                let name = new_member_name(members, &set.name, ordinal).unwrap_or_else(|| set.pod_name(ordinal));
                 Verdict::Change(Proposal {
                     change: Change::AddLearner { name, peer_url },
                     reason: "a learner receives the data and counts for no quorum until it is promoted".to_owned(),

@@ -109,16 +109,12 @@ pub fn compare_with_first(observation: &Observation, newest: MemberId, pod: &str
         Some(Answer::Hash(Known::Known(hash))) if hash.compact_revision != before.compact_revision => {
             Hashes::Nothing("compacted since".to_owned())
         }
-        Some(Answer::Hash(Known::Known(hash))) if hash.hash != before.hash => Hashes::Differ {
-            revision,
-            hashes: vec![("before".to_owned(), before.hash), (pod.to_owned(), hash.hash)],
-        },
-        Some(Answer::Hash(Known::Known(hash))) => Hashes::Equal {
-            revision,
-            hashed: vec![pod.to_owned()],
-            not_hashed: Vec::new(),
-            slowest_ms: hash.took_ms,
-        },
+        Some(Answer::Hash(Known::Known(hash))) if hash.hash != before.hash => {
+            Hashes::Differ { revision, hashes: vec![("before".to_owned(), before.hash), (pod.to_owned(), hash.hash)] }
+        }
+        Some(Answer::Hash(Known::Known(hash))) => {
+            Hashes::Equal { revision, hashed: vec![pod.to_owned()], not_hashed: Vec::new(), slowest_ms: hash.took_ms }
+        }
         Some(_) => Hashes::Nothing("compacted since".to_owned()),
     }
 }

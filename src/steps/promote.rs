@@ -46,7 +46,10 @@ impl Step for Promote {
         }
         let Some(status) = observation.status_of(member.id) else {
             // While it loads a snapshot a learner answers nothing: it is behind, not failed.
-            return wait(format!("{} is receiving data: {}", member.called(), observation.status_missing(member)), None);
+            return wait(
+                format!("{} is receiving data: {}", member.called(), observation.status_missing(member)),
+                None,
+            );
         };
         if !status.errors.is_empty() {
             return wait(format!("{} reports: {}", member.called(), status.errors.join(", ")), None);

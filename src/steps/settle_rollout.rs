@@ -32,7 +32,7 @@ impl Step for SettleRollout {
         }
         let target = goal.strategy_to_restore(observation);
         let rollout = Rollout::of(observation);
-        let floor = if rollout.on_delete { set.start } else { partition_of(target) };
+        let floor = if rollout.on_delete { set.start } else { partition_of(&target) };
         let behind: Vec<i32> = rollout.behind.iter().copied().filter(|ordinal| *ordinal >= floor).collect();
         if !behind.is_empty()
             && let Some(verdict) = leave_for_later(observation, goal, record)
@@ -43,11 +43,11 @@ impl Step for SettleRollout {
             return wait(goal, seen, wake);
         }
         let Some(next) = behind.first().copied() else {
-            if set.strategy == *target {
+            if set.strategy == target {
                 return Verdict::done("every member runs the present template; the update strategy is as it was");
             }
             return Verdict::Change(Proposal {
-                change: Change::LowerPartition { frees: None, from: set.strategy.clone(), to: target.clone() },
+                change: Change::LowerPartition { frees: None, from: set.strategy.clone(), to: target },
                 reason: "no pod is left to guard".to_owned(),
             });
         };
@@ -68,7 +68,7 @@ impl Step for SettleRollout {
             change: Change::LowerPartition {
                 frees: Some(pod),
                 from: set.strategy.clone(),
-                to: lowered_strategy(&set.strategy, target, next),
+                to: lowered_strategy(&set.strategy, &target, next),
             },
             reason,
         })
@@ -151,7 +151,6 @@ fn wait(goal: &Goal, seen: String, wake: Wake) -> Verdict {
         progress: None,
         limit: goal.timeout,
         wake,
-        way_out: "mend what is named and run the same command again; no other member is restarted meanwhile"
-            .to_owned(),
+        way_out: "mend what is named and run the same command again; no other member is restarted meanwhile".to_owned(),
     })
 }

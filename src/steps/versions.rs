@@ -12,11 +12,31 @@ struct Trap {
 
 /// From the releases' change logs and the issues named.
 const TRAPS: &[Trap] = &[
-    Trap { from: (3, 5, 0), until: (3, 5, 3), what: "data may become inconsistent when a member is killed: upgrade to 3.5.3 or later first (etcd-io/etcd#13766)" },
-    Trap { from: (3, 5, 1), until: (3, 5, 20), what: "a promotion is not written to the v3 store: the member shows as a learner again after an upgrade to 3.6 (etcd-io/etcd#19557)" },
-    Trap { from: (3, 5, 0), until: (3, 5, 26), what: "removed members may come back to life in an upgrade to 3.6: go to 3.5.26 or later before that (etcd-io/etcd#20967)" },
-    Trap { from: (3, 4, 0), until: (3, 4, 24), what: "etcd would promote a learner that never started; etcd-scale does not ask it to" },
-    Trap { from: (3, 5, 0), until: (3, 5, 7), what: "etcd would promote a learner that never started; etcd-scale does not ask it to" },
+    Trap {
+        from: (3, 5, 0),
+        until: (3, 5, 3),
+        what: "data may become inconsistent when a member is killed: upgrade to 3.5.3 or later first (etcd-io/etcd#13766)",
+    },
+    Trap {
+        from: (3, 5, 1),
+        until: (3, 5, 20),
+        what: "a promotion is not written to the v3 store: the member shows as a learner again after an upgrade to 3.6 (etcd-io/etcd#19557)",
+    },
+    Trap {
+        from: (3, 5, 0),
+        until: (3, 5, 26),
+        what: "removed members may come back to life in an upgrade to 3.6: go to 3.5.26 or later before that (etcd-io/etcd#20967)",
+    },
+    Trap {
+        from: (3, 4, 0),
+        until: (3, 4, 24),
+        what: "etcd would promote a learner that never started; etcd-scale does not ask it to",
+    },
+    Trap {
+        from: (3, 5, 0),
+        until: (3, 5, 7),
+        what: "etcd would promote a learner that never started; etcd-scale does not ask it to",
+    },
     Trap { from: (3, 4, 0), until: (3, 5, 0), what: "etcd 3.4 has been without fixes since June 2026" },
 ];
 

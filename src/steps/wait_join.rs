@@ -27,7 +27,12 @@ impl Step for WaitJoin {
         let ordinal = goal.new_ordinal(set.start);
         let pod_name = set.pod_name(ordinal);
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
-            return wait(goal, "the members to answer", observation.members.reason().unwrap_or("no quorum"), Wake::Members);
+            return wait(
+                goal,
+                "the members to answer",
+                observation.members.reason().unwrap_or("no quorum"),
+                Wake::Members,
+            );
         };
         let Some(member) = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url)) else {
             return Verdict::Refuse(Refusal::because(
@@ -39,7 +44,9 @@ impl Step for WaitJoin {
             return Verdict::done(format!("{} has joined as {}", member.name, member.id));
         }
         match observation.pod(ordinal) {
-            None => wait(goal, "the new member to join", &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
+            None => {
+                wait(goal, "the new member to join", &format!("pod {pod_name} is not created yet"), Wake::Kubernetes)
+            }
             Some(pod) => judge_pod(observation, goal, member, pod),
         }
     }

@@ -30,9 +30,9 @@ impl Etcd {
     /// A new client for a port of a pod. It connects at its first call.
     pub(super) async fn dial(&self, pod: &str, port: u16) -> Result<Client, Trouble> {
         let channel = tunnel::channel(&self.pods, pod, port);
-        Client::from_channel(etcd_client::Channel::Tonic(channel), None).await.map_err(|error| {
-            Trouble::new(TroubleKind::Lost, format!("cannot reach etcd in {pod}: {error}"))
-        })
+        Client::from_channel(etcd_client::Channel::Tonic(channel), None)
+            .await
+            .map_err(|error| Trouble::new(TroubleKind::Lost, format!("cannot reach etcd in {pod}: {error}")))
     }
 
     pub(super) fn keep(&mut self, pod: &Pod, port: u16, client: Client) {

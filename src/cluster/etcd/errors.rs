@@ -92,10 +92,7 @@ mod tests {
         assert_eq!(of(Code::Unavailable, "etcdserver: unhealthy cluster"), TroubleKind::NotYet);
         assert_eq!(of(Code::Unavailable, "etcdserver: request timed out"), TroubleKind::Lost);
         assert_eq!(
-            of(
-                Code::FailedPrecondition,
-                "etcdserver: can only promote a learner member which is in sync with leader"
-            ),
+            of(Code::FailedPrecondition, "etcdserver: can only promote a learner member which is in sync with leader"),
             TroubleKind::NotYet
         );
         assert_eq!(

@@ -26,8 +26,9 @@ impl Etcd {
         file: &Path,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<SavedSnapshot, Trouble> {
-        let mut client =
-            self.known(pod).ok_or_else(|| Trouble::new(TroubleKind::NotYet, format!("{} does not answer", pod.name)))?;
+        let mut client = self
+            .known(pod)
+            .ok_or_else(|| Trouble::new(TroubleKind::NotYet, format!("{} does not answer", pod.name)))?;
         let mut half = HalfFile::create(file, expected)?;
         let mut stream = call("begin the snapshot", SILENCE, client.snapshot()).await?;
         while let Some(message) = call("receive the snapshot", SILENCE, stream.message()).await? {
@@ -55,7 +56,8 @@ impl HalfFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let refused = |what: String| Trouble::new(TroubleKind::Refused, what).advise("name another file with --snapshot");
+        let refused =
+            |what: String| Trouble::new(TroubleKind::Refused, what).advise("name another file with --snapshot");
         if name.exists() {
             return Err(refused(format!("{} exists already and is not overwritten", name.display())));
         }

@@ -52,8 +52,11 @@ impl Connection {
         let namespace = config.default_namespace.clone();
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = client(config).map_err(|error| {
-            Trouble::new(TroubleKind::Refused, format!("cannot prepare a connection to {server}: {}", crate::cluster::chain(&error)))
-                .advise("check the certificates and the user in the kubeconfig")
+            Trouble::new(
+                TroubleKind::Refused,
+                format!("cannot prepare a connection to {server}: {}", crate::cluster::chain(&error)),
+            )
+            .advise("check the certificates and the user in the kubeconfig")
         })?;
         Ok(Connected { client, namespace, server, request_timeout: self.request_timeout })
     }

@@ -191,13 +191,13 @@ pub(super) fn pod(pod: core::Pod, set: &StatefulSet) -> Option<Pod> {
     let conditions = status.conditions.unwrap_or_default();
     let condition = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
     let unscheduled = condition("PodScheduled").filter(|condition| condition.status == "False");
-    let states = status.container_statuses.unwrap_or_default();
+    let reported = status.container_statuses.unwrap_or_default();
     let spec = pod.spec.unwrap_or_default();
     let containers = spec
         .containers
         .iter()
         .map(|container| {
-            let state = states.iter().find(|state| state.name == container.name);
+            let state = reported.iter().find(|state| state.name == container.name);
             container_state(&container.name, state)
         })
         .collect();

@@ -52,11 +52,10 @@ fn trouble(what: &str, error: &kube::Error) -> Trouble {
             Trouble::new(TroubleKind::Refused, format!("cannot {what}: no credentials: {}", chain(error)))
                 .advise("check the user in the kubeconfig")
         }
-        kube::Error::SerdeError(error) => Trouble::new(
-            TroubleKind::Refused,
-            format!("cannot {what}: the answer was none of an API server: {error}"),
-        )
-        .advise("check the server's address in the kubeconfig"),
+        kube::Error::SerdeError(error) => {
+            Trouble::new(TroubleKind::Refused, format!("cannot {what}: the answer was none of an API server: {error}"))
+                .advise("check the server's address in the kubeconfig")
+        }
         other => Trouble::new(TroubleKind::Lost, format!("cannot {what}: {}", innermost(other)))
             .advise("check that the API server runs, and its address in the kubeconfig"),
     }

@@ -77,7 +77,8 @@ impl Lock {
         if seen.holder.is_empty() || first.metadata.resource_version == self.expired {
             return Ok(());
         }
-        let lasts = Duration::from_secs(u64::try_from(seen.duration_seconds).unwrap_or(0)).clamp(LOOK_EVERY, DURATION * 6);
+        let lasts =
+            Duration::from_secs(u64::try_from(seen.duration_seconds).unwrap_or(0)).clamp(LOOK_EVERY, DURATION * 6);
         let began = Instant::now();
         while began.elapsed() < lasts {
             let left = lasts.saturating_sub(began.elapsed());

@@ -20,9 +20,9 @@ const LAST_LINES: i64 = 8;
 impl Kubernetes {
     /// Asks the API server which calls it would allow, all at once.
     pub(in crate::cluster) async fn permissions(&self, list: &[Permission]) -> Vec<(Permission, Known<bool>)> {
-        let asked = list.iter().map(|permission| async move {
-            (permission.clone(), Known::from(self.permission(permission).await))
-        });
+        let asked = list
+            .iter()
+            .map(|permission| async move { (permission.clone(), Known::from(self.permission(permission).await)) });
         futures::future::join_all(asked).await
     }
 

@@ -110,9 +110,8 @@ impl Kubernetes {
                     .is_some_and(|ordinal| !ordinal.is_empty() && ordinal.bytes().all(|b| b.is_ascii_digit()))
             })
         };
-        let claims = claims.map(|claims| {
-            claims.into_iter().map(convert::claim).filter(|claim| mine(&claim.name)).collect::<Vec<_>>()
-        });
+        let claims = claims
+            .map(|claims| claims.into_iter().map(convert::claim).filter(|claim| mine(&claim.name)).collect::<Vec<_>>());
         let volumes = match &claims {
             Ok(claims) => self.volumes(claims.iter().filter_map(|claim| claim.volume.clone()).collect()).await,
             Err(trouble) => Err(trouble.clone()),

@@ -141,7 +141,8 @@ fn template(context: Context<'_>) -> Vec<Finding> {
                 .iter()
                 .map(|edit| format!("{} {} -> {}", edit.name, edit.from.as_deref().unwrap_or("(unset)"), edit.to))
                 .collect();
-            let what = if list.is_empty() { "nothing in the template has to change".to_owned() } else { list.join(", ") };
+            let what =
+                if list.is_empty() { "nothing in the template has to change".to_owned() } else { list.join(", ") };
             check.ok(what);
         }
     }
@@ -168,10 +169,7 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
                 "claim {} exists already, made {}: the new member would start with what an earlier one left in it",
                 claim.name, claim.created
             ),
-            format!(
-                "when its data is not needed: kubectl delete pvc -n {} {}",
-                set.namespace, claim.name
-            ),
+            format!("when its data is not needed: kubectl delete pvc -n {} {}", set.namespace, claim.name),
         );
     }
     for template in &set.claim_templates {
@@ -219,10 +217,7 @@ fn service(context: Context<'_>) -> Vec<Finding> {
                 );
             }
             if !service.selects(&set.template.labels) {
-                check.refuse(
-                    format!("Service {name} does not select the pods"),
-                    "give it the StatefulSet's selector",
-                );
+                check.refuse(format!("Service {name} does not select the pods"), "give it the StatefulSet's selector");
             }
             if !service.publish_not_ready {
                 check.refuse(

@@ -29,7 +29,7 @@ impl Context<'_> {
     }
 
     fn grows(&self) -> bool {
-        self.goal.verb == Verb::Up
+        self.goal.verb != Verb::Settle
     }
 }
 
