@@ -251,7 +251,7 @@ impl Observation {
     fn start_member(&mut self, ordinal: i32) {
         let pod = self.statefulset.pod_name(ordinal);
         let (Some(member), Some(like)) =
-            (self.member_of_ordinal(ordinal).cloned(), self.statuses.values().filter_map(Known::known).next().cloned())
+            (self.member_of_ordinal(ordinal).cloned(), self.statuses.values().find_map(Known::known).cloned())
         else {
             return;
         };

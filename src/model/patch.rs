@@ -18,8 +18,8 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
     let set = &observation.statefulset;
     let mut operations = Vec::new();
     match set.run_annotation() {
-        Some(record) => operations.push(test(RUN_ANNOTATION_POINTER, json!(record))),
-        None => operations.push(test("/metadata/resourceVersion", json!(set.resource_version))),
+        Some(record) => operations.push(test(RUN_ANNOTATION_POINTER, &json!(record))),
+        None => operations.push(test("/metadata/resourceVersion", &json!(set.resource_version))),
     }
     match change {
         Change::OpenRun { record } | Change::DeferRollout { record } => {
@@ -30,13 +30,13 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
         }
         Change::CloseRun => operations.push(json!({"op": "remove", "path": RUN_ANNOTATION_POINTER})),
         Change::PatchStatefulSet { from, to, env, strategy } => {
-            operations.push(test("/spec/replicas", json!(from)));
+            operations.push(test("/spec/replicas", &json!(from)));
             for edit in env {
                 let list = format!("/spec/template/spec/containers/{}/env", edit.container);
                 match (edit.index, edit.first) {
                     (Some(index), _) => {
-                        operations.push(test(&format!("{list}/{index}/name"), json!(edit.name)));
-                        operations.push(test(&format!("{list}/{index}/value"), json!(edit.from)));
+                        operations.push(test(&format!("{list}/{index}/name"), &json!(edit.name)));
+                        operations.push(test(&format!("{list}/{index}/value"), &json!(edit.from)));
                         operations.push(json!({"op": "replace", "path": format!("{list}/{index}/value"), "value": edit.to}));
                     }
                     (None, true) => operations
@@ -61,14 +61,14 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
     Some(operations)
 }
 
-fn test(path: &str, value: Value) -> Value {
+fn test(path: &str, value: &Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
 }
 
 /// The whole strategy is tested and set: its parts may be absent, and what is put back must be exactly what was.
 fn set_strategy(operations: &mut Vec<Value>, from: &Value, to: &Value) {
     if !from.is_null() {
-        operations.push(test("/spec/updateStrategy", from.clone()));
+        operations.push(test("/spec/updateStrategy", from));
     }
     if to.is_null() {
         operations.push(json!({"op": "remove", "path": "/spec/updateStrategy"}));

@@ -1,6 +1,6 @@
 //! Rollouts: which pods run which revision of the template, and the partition that guards the old ones.
 //!
-//! Rules of the StatefulSet controller (pkg/controller/statefulset/stateful_set_control.go): under RollingUpdate pods
+//! Rules of the StatefulSet controller (`pkg/controller/statefulset/stateful_set_control.go`): under RollingUpdate pods
 //! at or above the partition are brought to the update revision, highest ordinal first, one at a time, the next only
 //! when the last is available; a pod below the partition is recreated from the current revision. OnDelete restarts
 //! nothing.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::change::diff;
 use super::escape::escape;
 use crate::model::{Change, Goal};
-use crate::runbook::{Event, Finding, Level, Plan, PlanEnd, Proposal, Reply};
+use crate::runbook::{Event, Finding, Level, Plan, PlanEnd, Proposal};
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -70,7 +70,6 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
             None => format!("{} the API server would take {change}", styled(GOOD, "ok")),
             Some(trouble) => format!("{} {change}: {}", styled(BAD, "refused"), escape(&trouble.message)),
         }),
-        Event::ConfirmAnswered { reply: Reply::Nobody } => None,
         Event::ConfirmRequested { .. }
         | Event::ConfirmAnswered { .. }
         | Event::ChangeProgress { .. }

@@ -76,7 +76,7 @@ pub fn plan(steps: &[Box<dyn Step>], observation: &Observation, goal: &Goal, tra
     }
     let deferred = walk.observation.statefulset.readable_record().is_some_and(|record| record.deferred);
     if !deferred && walk.observation.statefulset.run_annotation().is_some() {
-        walk.make(Change::CloseRun, "", "the goal is reached");
+        walk.make(&Change::CloseRun, "", "the goal is reached");
     }
     Plan { changes: walk.changes, end: PlanEnd::Reached { deferred } }
 }
@@ -105,7 +105,7 @@ impl Walk {
                 Verdict::Change(proposal) => {
                     idle = 0;
                     self.open(&proposal.change, step.name(), goal);
-                    self.make(proposal.change, step.name(), &proposal.reason);
+                    self.make(&proposal.change, step.name(), &proposal.reason);
                 }
                 Verdict::Wait(wait) => {
                     match self.observation.moves().into_iter().find(crate::model::Move::favourable) {
@@ -128,12 +128,12 @@ impl Walk {
         let ours = self.observation.statefulset.readable_record().is_some_and(|record| record.run == goal.run);
         if change.touches_cluster() && !ours {
             let record = Box::new(Record::opening(goal, &self.observation, None));
-            self.make(Change::OpenRun { record }, step, "a cut-off run can be finished from anywhere");
+            self.make(&Change::OpenRun { record }, step, "a cut-off run can be finished from anywhere");
         }
     }
 
-    fn make(&mut self, change: Change, step: &'static str, reason: &str) {
-        let applied = match &change {
+    fn make(&mut self, change: &Change, step: &'static str, reason: &str) {
+        let applied = match change {
             Change::SaveSnapshot { pod, file } => {
                 Apply::Snapshot(SavedSnapshot { file: file.clone(), bytes: 0, sha256: String::new(), pod: pod.clone() })
             }
@@ -145,11 +145,11 @@ impl Walk {
             reason: reason.to_owned(),
             command: change.command(&self.observation),
             undo: change.undo(),
-            patch: patch_operations(&change, &self.observation),
+            patch: patch_operations(change, &self.observation),
             change: change.clone(),
         });
-        self.observation = self.observation.after(&change);
+        self.observation = self.observation.after(change);
         let now = self.trail.now;
-        self.trail.tried(&change, &Ok(applied), now);
+        self.trail.tried(change, &Ok(applied), now);
     }
 }

@@ -299,7 +299,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             self.foresee(ahead, observation);
         }
         // Bookkeeping goes along with a change that was agreed to; alone, it is asked for like any other.
-        if !self.all_agreed && !(self.locked && proposal.change.is_bookkeeping()) {
+        let goes_along = self.locked && proposal.change.is_bookkeeping();
+        if !(self.all_agreed || goes_along) {
             self.reporter
                 .report(&Event::ConfirmRequested { change: proposal.change.clone(), reason: proposal.reason.clone() });
             let reply = self.reporter.confirm(proposal, observation).await;

@@ -5,12 +5,9 @@ use std::time::Duration;
 use crate::model::{Change, Goal, Observation, healthy_for_change, new_member_name, new_peer_url};
 use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict, Wait, Wake};
 
-/// etcd refuses additions until every peer has been connected for 5 s (HealthInterval, server/etcdserver/server.go);
+/// etcd refuses additions until every peer has been connected for 5 s (`HealthInterval`, server/etcdserver/server.go);
 /// after this long it is no longer that.
 const RECONNECTING: Duration = Duration::from_secs(30);
-
-/// How long voters may take to become healthy again.
-const RECOVERING: Duration = Duration::from_secs(60);
 
 /// Adds the new member as a learner.
 pub struct AddLearner;
@@ -37,7 +34,7 @@ impl Step for AddLearner {
                 until: "every voter to be healthy".to_owned(),
                 seen: fact.fact.clone(),
                 progress: None,
-                limit: RECOVERING.min(goal.timeout),
+                limit: goal.timeout,
                 wake: Wake::Members,
                 way_out: fact.advice.clone(),
             });

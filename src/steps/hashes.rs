@@ -93,7 +93,7 @@ pub fn compare_hashes(observation: &Observation, policy: HashPolicy) -> Hashes {
 
 /// What the newest member must still be asked to prove that it holds what the others held before the run: its hash at
 /// the first revision that was hashed, which is compared only while nothing was compacted since.
-pub fn compare_with_first(observation: &Observation, newest: MemberId, pod: &str) -> Hashes {
+pub(super) fn compare_with_first(observation: &Observation, newest: MemberId, pod: &str) -> Hashes {
     let first = observation.answers.iter().find_map(|(question, answer)| match (question, answer) {
         (Question::Hash { revision, member, .. }, Answer::Hash(Known::Known(hash))) if *member != newest => {
             Some((*revision, *hash))

@@ -29,6 +29,13 @@ impl Step for PatchStatefulSet {
                 "somebody changed replicas meanwhile; look with `etcd-scale status`",
             ));
         }
+        if observation.members.known().is_some() && observation.member_of_ordinal(goal.new_ordinal(set.start)).is_none()
+        {
+            return Verdict::Refuse(Refusal::because(
+                "the new member is no longer in the member list, so its pod could not join",
+                "somebody removed it; run the same command again to begin anew",
+            ));
+        }
         let env = match template_edits(set, goal) {
             Ok(env) => env,
             Err((fact, advice)) => return Verdict::Refuse(Refusal::because(fact, advice)),

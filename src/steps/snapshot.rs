@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::{Change, ClusterId, Goal, Observation, SnapshotChoice, Stage};
-use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
+use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// The pod that a snapshot is best taken from, and its cluster: a follower, so that the leader keeps its disk and
 /// network for writes. Never a learner: etcd 3.4 makes its stream hang.
@@ -40,7 +40,18 @@ impl Step for Snapshot {
         if let Some(place) = earlier {
             return Verdict::done(format!("taken before the first change: {place}"));
         }
-        if Stage::of(observation).has_learner() {
+        let stage = Stage::of(observation);
+        if goal.resumed.is_some() && stage == Stage::Unknown {
+            return Verdict::Wait(Wait {
+                until: "the members to answer".to_owned(),
+                seen: observation.members.reason().unwrap_or("no quorum").to_owned(),
+                progress: None,
+                limit: goal.timeout,
+                wake: Wake::Members,
+                way_out: "see which members are missing with `etcd-scale status`".to_owned(),
+            });
+        }
+        if stage.has_learner() {
             return Verdict::done("the first change was made already, without a snapshot");
         }
         let Some((pod, cluster)) = snapshot_source(observation) else {

@@ -1,3 +1,5 @@
 //! All tests from outside, in one binary: the layout of the code, the command line, and the end-to-end suite.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
