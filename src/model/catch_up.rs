@@ -16,14 +16,23 @@ const SHORT_ROUND: Duration = Duration::from_secs(1);
 /// A learner has stalled when this many rounds in a row were no shorter than the one before.
 const ROUNDS_WITHOUT_GAIN: usize = 4;
 
+/// A finished round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Round {
+    /// From noting the leader's index to seeing it applied.
+    took: Duration,
+    /// Whether it was over at the first look, so that it may have been shorter than the time between two looks.
+    at_first_look: bool,
+}
+
 /// The rounds of one learner, folded from observations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct CatchUp {
     learner: Option<MemberId>,
-    /// The leader's index to reach, and since when.
-    round: Option<(u64, Duration)>,
+    /// The leader's index to reach, since when, and how often it was looked at since.
+    round: Option<(u64, Duration, u32)>,
     /// Lengths of finished rounds, oldest first.
-    finished: Vec<Duration>,
+    finished: Vec<Round>,
     /// The learner's last applied index.
     applied: u64,
     /// The leader's last index.
@@ -41,25 +50,32 @@ impl CatchUp {
         };
         self.applied = status.raft_applied;
         self.leader = leader.raft_index;
-        match self.round {
-            None => self.round = Some((leader.raft_index, now)),
-            Some((target, since)) if status.raft_applied >= target => {
-                self.finished.push(now.saturating_sub(since));
-                self.round = Some((leader.raft_index, now));
+        match &mut self.round {
+            Some((target, _, looks)) if status.raft_applied < *target => {
+                *looks += 1;
             }
-            Some(_) => {}
+            Some((_, since, looks)) => {
+                let took = now.saturating_sub(*since);
+                self.finished.push(Round { took, at_first_look: *looks == 0 });
+                self.round = Some((leader.raft_index, now, 0));
+            }
+            None => self.round = Some((leader.raft_index, now, 0)),
         }
     }
 
-    /// Whether the last round was short enough to promote.
+    /// Whether the last round was short enough to promote, or the learner has just been seen to have everything.
     pub fn keeps_pace(&self) -> bool {
-        self.finished.last().is_some_and(|round| *round < SHORT_ROUND)
+        let Some(last) = self.finished.last() else { return false };
+        last.took < SHORT_ROUND || (last.at_first_look && self.applied >= self.leader)
     }
 
     /// Whether rounds have stopped getting shorter without being short.
     pub fn stalled(&self) -> bool {
-        let recent = self.finished.iter().rev().take(ROUNDS_WITHOUT_GAIN + 1).collect::<Vec<_>>();
-        recent.len() > ROUNDS_WITHOUT_GAIN && recent.windows(2).all(|pair| pair[0] >= pair[1]) && !self.keeps_pace()
+        let recent: Vec<_> = self.finished.iter().rev().take(ROUNDS_WITHOUT_GAIN + 1).collect();
+        recent.len() > ROUNDS_WITHOUT_GAIN
+            && recent.iter().all(|round| !round.at_first_look)
+            && recent.windows(2).all(|pair| pair[0].took >= pair[1].took)
+            && !self.keeps_pace()
     }
 
     /// The learner's applied index and the leader's index, as last seen.
@@ -80,7 +96,7 @@ mod tests {
     #[test]
     fn stalled_needs_rounds_that_do_not_shrink() {
         let seconds = |list: &[u64]| CatchUp {
-            finished: list.iter().map(|s| Duration::from_secs(*s)).collect(),
+            finished: list.iter().map(|s| Round { took: Duration::from_secs(*s), at_first_look: false }).collect(),
             ..CatchUp::default()
         };
         assert!(!seconds(&[9, 8, 7, 6, 5]).stalled());

@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use super::{
-    Change, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus, Observation, Pod, RUN_ANNOTATION,
-    Rollout, new_member_name, strategy_is_on_delete,
+    Change, ClusterId, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus, Observation, Pod,
+    RUN_ANNOTATION, Rollout, new_member_name, strategy_is_on_delete,
 };
 
 /// Something that the world may do next on its own.
@@ -250,11 +250,23 @@ impl Observation {
 
     fn start_member(&mut self, ordinal: i32) {
         let pod = self.statefulset.pod_name(ordinal);
-        let (Some(member), Some(like)) =
-            (self.member_of_ordinal(ordinal).cloned(), self.statuses.values().find_map(Known::known).cloned())
-        else {
-            return;
-        };
+        let Some(member) = self.member_of_ordinal(ordinal).cloned() else { return };
+        // Like any other that answers; nothing of it is known where none does.
+        let like = self.statuses.values().find_map(Known::known).cloned().unwrap_or_else(|| MemberStatus {
+            member: member.id,
+            cluster: self.members.known().map_or(ClusterId(0), |members| members.cluster),
+            version: String::new(),
+            db_size: 0,
+            db_quota: None,
+            leader: None,
+            raft_index: 0,
+            raft_applied: 0,
+            raft_term: 0,
+            revision: 0,
+            learner: false,
+            errors: Vec::new(),
+            healthy: Known::Unknown("no leader".to_owned()),
+        });
         let fresh = !member.started();
         let statefulset = self.statefulset.name.clone();
         if let Some(members) = self.members.known_mut() {

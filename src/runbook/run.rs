@@ -337,6 +337,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     /// Makes a change on a fresh observation. The record is written before the first change in the cluster, and must
     /// still be ours before every other.
     async fn make(&mut self, step: &dyn Step, change: Change, observation: &mut Observation) -> Option<Outcome> {
+        // Also where the answer to writing it was lost, and it is seen to stand.
+        self.opened |= self.trail.last_applied("open-run").is_some()
+            || observation.statefulset.readable_record().is_some_and(|record| record.run == self.goal.run);
         if let Some(outcome) = self.fence(step, observation) {
             return Some(outcome);
         }
@@ -346,14 +349,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 format!("{host}:{}", snapshot.file.display())
             });
             let record = Box::new(Record::opening(&self.goal, observation, snapshot));
-            return match self.apply(step, Change::OpenRun { record }, observation).await {
-                Ok(true) => {
-                    self.opened = true;
-                    None
-                }
-                Ok(false) => None,
-                Err(outcome) => Some(outcome),
-            };
+            return self.apply(step, Change::OpenRun { record }, observation).await.err();
         }
         self.apply(step, change, observation).await.err()
     }
@@ -391,8 +387,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         }
     }
 
-    /// Applies one change and notes how it came out. True where the call returned well.
-    async fn apply(&mut self, step: &dyn Step, change: Change, observation: &Observation) -> Result<bool, Outcome> {
+    /// Applies one change and notes how it came out. An error only where trying again is of no use.
+    async fn apply(&mut self, step: &dyn Step, change: Change, observation: &Observation) -> Result<(), Outcome> {
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),
@@ -409,7 +405,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             Ok(_) => {
                 let seconds = now.saturating_sub(began).as_secs_f64();
                 self.reporter.report(&Event::ChangeApplied { change: name, seconds });
-                Ok(true)
+                Ok(())
             }
             Err(trouble) => {
                 let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
@@ -419,7 +415,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 self.reporter.report(&Event::ChangeFailed { change: name, trouble, tries });
                 self.pause(PAUSE_AFTER_FAILURE).await;
-                Ok(false)
+                Ok(())
             }
         }
     }

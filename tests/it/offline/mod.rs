@@ -1,0 +1,5 @@
+//! Tests of the loop, the steps and the model together, without a cluster: the world is the model's own prediction.
+
+mod run;
+mod sample;
+mod walk;

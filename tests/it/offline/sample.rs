@@ -1,0 +1,137 @@
+//! An observation of a healthy cluster at rest, to start from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etcd_scale::model::{
+    Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, Known, Member, MemberId,
+    MemberStatus, Members, Mount, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, Template, Verb,
+};
+use serde_json::{Value, json};
+
+/// Rok's StatefulSet with so many members, the first of them leading.
+pub(super) fn rok(size: i32) -> Observation {
+    let env = |name: &str, value: &str| EnvVar { name: name.into(), source: EnvSource::Literal(value.into()) };
+    let container = Container {
+        name: "etcd".into(),
+        image: "etcd:3.5".into(),
+        command: vec!["sh".into(), "-ec".into()],
+        args: vec!["exec etcd --data-dir /data/etcd --initial-cluster \"$(peers $ETCD_CLUSTER_SIZE)\"".into()],
+        env: vec![
+            env("ETCDCTL_API", "3"),
+            env("ETCD_CLUSTER_SIZE", &size.to_string()),
+            env("ETCD_INITIAL_CLUSTER_STATE", "new"),
+        ],
+        mounts: vec![Mount { volume: "data".into(), path: "/data".into() }],
+        readiness_command: Some(vec!["etcdctl".into(), "endpoint".into(), "health".into()]),
+        ..Container::default()
+    };
+    let labels = BTreeMap::from([("app".to_owned(), "etcd".to_owned())]);
+    let statefulset = StatefulSet {
+        namespace: "rok".into(),
+        name: "rok-etcd".into(),
+        uid: "set".into(),
+        resource_version: "1".into(),
+        replicas: size,
+        service_name: "rok-etcd-cluster".into(),
+        strategy: json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}),
+        current_revision: "first".into(),
+        update_revision: "first".into(),
+        selector: "app=etcd".into(),
+        template: Template { labels: labels.clone(), containers: vec![container], ..Template::default() },
+        claim_templates: vec![ClaimTemplate { name: "data".into(), storage_class: None }],
+        ..StatefulSet::default()
+    };
+    let id = |ordinal: i32| MemberId(100 + u64::try_from(ordinal).unwrap());
+    let members = (0..size).map(|ordinal| Member {
+        id: id(ordinal),
+        name: format!("rok-etcd-{ordinal}"),
+        peer_urls: vec![format!("http://rok-etcd-{ordinal}.rok-etcd-cluster.rok:2380")],
+        client_urls: vec![format!("http://rok-etcd-{ordinal}.rok-etcd-cluster.rok:2379")],
+        learner: false,
+    });
+    let status = |ordinal: i32| MemberStatus {
+        member: id(ordinal),
+        cluster: ClusterId(7),
+        version: "3.5.30".into(),
+        db_size: 4096,
+        db_quota: None,
+        leader: Some(id(0)),
+        raft_index: 50,
+        raft_applied: 50,
+        raft_term: 2,
+        revision: 9,
+        learner: false,
+        errors: Vec::new(),
+        healthy: Known::Known(()),
+    };
+    let pod = |ordinal: i32| Pod {
+        name: format!("rok-etcd-{ordinal}"),
+        uid: format!("pod-{ordinal}"),
+        ordinal,
+        revision: "first".into(),
+        phase: "Running".into(),
+        ready: true,
+        containers: vec![ContainerState {
+            name: "etcd".into(),
+            running: true,
+            ready: true,
+            ..ContainerState::default()
+        }],
+        ..Pod::default()
+    };
+    let claim = |ordinal: i32| Claim {
+        name: format!("data-rok-etcd-{ordinal}"),
+        uid: format!("claim-{ordinal}"),
+        phase: "Bound".into(),
+        volume: None,
+        storage_class: None,
+        created: "2026-01-01T00:00:00Z".into(),
+    };
+    Observation {
+        pods: (0..size).map(pod).collect(),
+        claims: Known::Known((0..size).map(claim).collect()),
+        volumes: Known::Known(Vec::new()),
+        storage_classes: Known::Unknown("not read".into()),
+        service: Known::Known(Some(Service {
+            name: "rok-etcd-cluster".into(),
+            headless: true,
+            publish_not_ready: true,
+            selector: labels,
+        })),
+        nodes: Known::Known(Vec::new()),
+        members: Known::Known(Members { cluster: ClusterId(7), by_quorum: true, list: members.collect() }),
+        statuses: (0..size).map(|ordinal| (format!("rok-etcd-{ordinal}"), Known::Known(status(ordinal)))).collect(),
+        alarms: Known::Known(Vec::new()),
+        lock: Known::Known(None),
+        answers: Vec::new(),
+        statefulset,
+    }
+}
+
+/// The same with another update strategy.
+pub(super) fn with_strategy(size: i32, strategy: Value) -> Observation {
+    let mut observation = rok(size);
+    observation.statefulset.strategy = strategy;
+    observation
+}
+
+/// `up --to N`, by run `run`.
+pub(super) fn up_to(to: i32, run: &str) -> Request {
+    Request {
+        verb: Verb::Up,
+        to: Some(to),
+        by: None,
+        rollout: None,
+        hash: None,
+        size_env: None,
+        snapshot: SnapshotChoice::In(PathBuf::from(".")),
+        ignore_reconciler: false,
+        timeout: Duration::from_secs(600),
+        pause_before: None,
+        run: run.to_owned(),
+        operator: "op@host".to_owned(),
+        started: "2026-01-01T00:00:00.5Z".to_owned(),
+    }
+}

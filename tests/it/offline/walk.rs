@@ -1,0 +1,401 @@
+//! Every state that a scale-up can reach, walked: the tool may be killed and started again at any of them, members may
+//! fail and come back at any of them, and the promises must hold in all.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use etcd_scale::model::{
+    Change, Goal, GoalRefusal, Known, Move, Observation, Request, RolloutPolicy, healthy_for_change, partition_of,
+    quorum, quorum_after_losing_one, strategy_is_on_delete,
+};
+use etcd_scale::runbook::{Step, Trail, Verdict};
+use etcd_scale::steps;
+use serde_json::{Value, json};
+
+use super::sample::{rok, up_to, with_strategy};
+
+/// A state of world and tool: what is seen, and the step that the tool is at; none when it is not running.
+#[derive(Clone)]
+struct State {
+    observation: Observation,
+    step: Option<usize>,
+}
+
+/// What the tool does in a state.
+enum Act {
+    Change(Box<Change>),
+    Wait,
+    Refused,
+    Reached,
+}
+
+struct Walk {
+    request: Request,
+    steps: Vec<Box<dyn Step>>,
+    start: Observation,
+    /// The update strategy that must stand at the end.
+    restores: Value,
+    /// How many members may be down for reasons of their own at a time.
+    failures: usize,
+}
+
+/// What was found in a walk.
+#[derive(Debug, Default)]
+struct Found {
+    states: usize,
+    reached: usize,
+    refused: usize,
+}
+
+impl Walk {
+    fn new(start: Observation, request: Request, failures: usize) -> Self {
+        let restores = start.statefulset.strategy.clone();
+        Self { request, steps: steps::up(), start, restores, failures }
+    }
+
+    /// Breadth first over all states. Panics with the shortest way to a broken promise.
+    fn all(&self) -> Found {
+        let first = State { observation: self.start.clone(), step: None };
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut states: Vec<(State, Option<(usize, String)>)> = Vec::new();
+        let mut edges: Vec<Vec<usize>> = Vec::new();
+        let mut ends: Vec<bool> = Vec::new();
+        let mut queue = VecDeque::new();
+        let mut found = Found::default();
+        seen.insert(key(&first), 0);
+        states.push((first, None));
+        edges.push(Vec::new());
+        ends.push(false);
+        queue.push_back(0);
+        while let Some(at) = queue.pop_front() {
+            let state = states[at].0.clone();
+            let (nexts, end) = self.next(&state, &mut found, &|| way(&states, at));
+            ends[at] = end;
+            for (label, next) in nexts {
+                let key = key(&next);
+                let to = *seen.entry(key).or_insert_with(|| {
+                    states.push((next, Some((at, label))));
+                    edges.push(Vec::new());
+                    ends.push(false);
+                    queue.push_back(states.len() - 1);
+                    states.len() - 1
+                });
+                edges[at].push(to);
+            }
+            assert!(states.len() < 200_000, "the walk has no end");
+        }
+        found.states = states.len();
+        self.every_state_has_a_way_out(&states, &edges, &ends);
+        found
+    }
+
+    /// From every state the goal or a refusal can be reached.
+    fn every_state_has_a_way_out(
+        &self,
+        states: &[(State, Option<(usize, String)>)],
+        edges: &[Vec<usize>],
+        ends: &[bool],
+    ) {
+        let mut back: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+        for (from, list) in edges.iter().enumerate() {
+            for to in list {
+                back[*to].push(from);
+            }
+        }
+        let mut good = ends.to_vec();
+        let mut queue: VecDeque<usize> = (0..ends.len()).filter(|at| ends[*at]).collect();
+        while let Some(at) = queue.pop_front() {
+            for from in &back[at] {
+                if !good[*from] {
+                    good[*from] = true;
+                    queue.push_back(*from);
+                }
+            }
+        }
+        if let Some(stuck) = good.iter().position(|good| !good) {
+            panic!("no way out of a state (goal {:?}):\n{}", self.request.to, way(states, stuck));
+        }
+    }
+
+    fn next(&self, state: &State, found: &mut Found, way: &dyn Fn() -> String) -> (Vec<(String, State)>, bool) {
+        let mut nexts = Vec::new();
+        let mut end = false;
+        let observation = &state.observation;
+        match state.step {
+            None => match Goal::resolve(&self.request, observation) {
+                Ok(_) => nexts.push(("started".to_owned(), State { step: Some(0), ..state.clone() })),
+                Err(GoalRefusal::NothingToDo(_)) => {
+                    self.check_goal(observation, way);
+                    found.reached += 1;
+                    end = true;
+                }
+                Err(_) => {
+                    found.refused += 1;
+                    end = true;
+                }
+            },
+            Some(step) => {
+                // It may be killed anywhere.
+                nexts.push(("killed".to_owned(), State { step: None, ..state.clone() }));
+                let (at, act) = self.act(observation, step);
+                match act {
+                    Act::Change(change) => {
+                        self.check_change(observation, &change, way);
+                        let next = State { observation: observation.after(&change), step: Some(at) };
+                        nexts.push((format!("{} made", change.sentence()), next));
+                    }
+                    Act::Wait => {}
+                    Act::Refused => {
+                        found.refused += 1;
+                        end = true;
+                    }
+                    Act::Reached => {
+                        self.check_goal(observation, way);
+                        found.reached += 1;
+                        end = true;
+                    }
+                }
+                if at != step {
+                    nexts.push((format!("at {}", self.name(at)), State { step: Some(at), ..state.clone() }));
+                }
+            }
+        }
+        let down = observation.pods.len()
+            - observation.pods.iter().filter(|pod| observation.status_of_pod(&pod.name).is_some()).count();
+        for step in observation.moves() {
+            if !step.favourable() && down >= self.failures {
+                continue;
+            }
+            let mut next = observation.after_move(&step);
+            settle_quorum(&mut next);
+            nexts.push((format!("{step:?}"), State { observation: next, step: state.step }));
+        }
+        (nexts, end)
+    }
+
+    fn name(&self, at: usize) -> &'static str {
+        self.steps.get(at).map_or("the end", |step| step.name())
+    }
+
+    /// Walks the tool on from a step until it does something that takes the world.
+    fn act(&self, seen: &Observation, from: usize) -> (usize, Act) {
+        let Ok(goal) = Goal::resolve(&self.request, seen) else {
+            // A run keeps its goal; resolving fails only where the size is reached and the record gone.
+            return (self.steps.len(), Act::Reached);
+        };
+        let mut observation = seen.clone();
+        let mut trail = Trail::default();
+        // Two looks, so that a learner which has everything is seen to keep pace.
+        for now in [0, 100, 200] {
+            trail.see(&observation, &goal, Duration::from_millis(now));
+        }
+        let mut at = from;
+        while at < self.steps.len() {
+            match self.steps[at].judge(&observation, &goal, &trail) {
+                Verdict::Done(_) => at += 1,
+                Verdict::Look(question) => {
+                    let answer = question.assumed(&observation);
+                    observation.answers.push((question, answer));
+                }
+                Verdict::Wait(_) => return (at, Act::Wait),
+                Verdict::Refuse(_) => return (at, Act::Refused),
+                Verdict::Change(proposal) => {
+                    let ours = observation.statefulset.readable_record().is_some_and(|record| record.run == goal.run);
+                    if !proposal.change.touches_cluster() {
+                        at += 1;
+                        continue;
+                    }
+                    if !ours {
+                        let record = Box::new(etcd_scale::model::Record::opening(&goal, &observation, None));
+                        return (at, Act::Change(Box::new(Change::OpenRun { record })));
+                    }
+                    return (at, Act::Change(Box::new(proposal.change)));
+                }
+            }
+        }
+        match observation.statefulset.readable_record() {
+            Some(record) if !record.deferred => (at, Act::Change(Box::new(Change::CloseRun))),
+            _ => (at, Act::Reached),
+        }
+    }
+
+    fn check_goal(&self, observation: &Observation, way: &dyn Fn() -> String) {
+        let set = &observation.statefulset;
+        let members = observation.members.known().unwrap();
+        let to = self.request.to.unwrap();
+        let right = members.voters().count() == usize::try_from(to).unwrap()
+            && members.learners().count() == 0
+            && set.replicas == to;
+        assert!(right, "called reached:\n{}", way());
+        match set.readable_record() {
+            Some(record) => {
+                assert!(record.deferred, "a record is left:\n{}", way());
+                assert_eq!(record.strategy, self.restores, "{}", way());
+            }
+            None => assert_eq!(set.strategy, self.restores, "{}", way()),
+        }
+    }
+
+    /// The promises of a change, at the moment it is made.
+    fn check_change(&self, observation: &Observation, change: &Change, way: &dyn Fn() -> String) {
+        let set = &observation.statefulset;
+        let members = observation.members.known().unwrap();
+        let healthy = |own| healthy_for_change(observation, own).is_empty();
+        let down = members.voters().filter(|voter| observation.status_of(voter.id).is_none()).count();
+        match change {
+            Change::AddLearner { .. } => {
+                assert!(healthy(None), "added on an unhealthy cluster:\n{}", way());
+                assert_eq!(members.learners().count(), 0, "a second learner:\n{}", way());
+            }
+            Change::Promote { member, .. } => {
+                assert!(healthy(Some(*member)), "promoted on an unhealthy cluster:\n{}", way());
+                let learner = observation.status_of(*member).unwrap();
+                let leader = observation.leader_status().unwrap();
+                assert!(learner.raft_applied >= leader.raft_index, "promoted too early:\n{}", way());
+            }
+            Change::PatchStatefulSet { strategy, .. } => {
+                assert!(members.learners().count() == 1, "a pod without a member:\n{}", way());
+                let next = observation.after(change);
+                let guarded = strategy_is_on_delete(&set.strategy)
+                    || partition_of(&next.statefulset.strategy) == set.start + set.replicas;
+                assert!(guarded && (strategy.is_some() || strategy_is_on_delete(&set.strategy)), "{}", way());
+                assert!(
+                    !next.moves().iter().any(|step| matches!(step, Move::PodReplaced(_))),
+                    "an old pod would restart:\n{}",
+                    way()
+                );
+            }
+            Change::LowerPartition { frees, .. } => {
+                let next = observation.after(change);
+                let freed: Vec<_> = etcd_scale::model::Rollout::of(&next).freed().map(|o| set.pod_name(o)).collect();
+                assert_eq!(freed, frees.iter().cloned().collect::<Vec<_>>(), "frees other pods:\n{}", way());
+                if let Some(pod) = frees {
+                    self.check_restart(observation, pod, down, way);
+                }
+            }
+            Change::DeletePod { pod, .. } => self.check_restart(observation, pod, down, way),
+            Change::MoveLeader { to, .. } => {
+                assert!(observation.status_of(to.0).is_some(), "leadership to a member that is down:\n{}", way());
+                assert!(healthy(None), "{}", way());
+            }
+            Change::SaveSnapshot { .. } | Change::OpenRun { .. } | Change::DeferRollout { .. } | Change::CloseRun => {}
+        }
+    }
+
+    fn check_restart(&self, observation: &Observation, pod: &str, down: usize, way: &dyn Fn() -> String) {
+        let voters = observation.members.known().unwrap().voters().count();
+        assert_eq!(down, 0, "a second member down:\n{}", way());
+        assert!(observation.pods.iter().all(|pod| pod.ready), "a pod is not ready:\n{}", way());
+        let leads = observation.status_of_pod(pod).unwrap().leads();
+        assert!(!leads || voters == 1, "the leader's pod is restarted:\n{}", way());
+        if self.request.rollout != Some(RolloutPolicy::Now) {
+            assert!(quorum_after_losing_one(voters), "no quorum would be left:\n{}", way());
+        }
+    }
+}
+
+/// Without a quorum nobody serves a linearizable read, and what a member lists is its own copy.
+fn settle_quorum(observation: &mut Observation) {
+    let Known::Known(members) = &observation.members else { return };
+    let up = members.voters().filter(|voter| observation.status_of(voter.id).is_some()).count();
+    let stands = up >= quorum(members.voters().count()) && observation.leader_status().is_some();
+    if let Known::Known(members) = &mut observation.members {
+        members.by_quorum = stands;
+    }
+    for status in observation.statuses.values_mut() {
+        if let Known::Known(status) = status
+            && !status.learner
+        {
+            status.healthy = if stands { Known::Known(()) } else { Known::Unknown("no quorum".to_owned()) };
+        }
+    }
+}
+
+fn key(state: &State) -> String {
+    let mut observation = state.observation.clone();
+    observation.answers.clear();
+    format!("{:?} {}", state.step, serde_json::to_string(&observation).unwrap())
+}
+
+fn way(states: &[(State, Option<(usize, String)>)], mut at: usize) -> String {
+    let mut steps = Vec::new();
+    while let Some((from, label)) = &states[at].1 {
+        steps.push(label.clone());
+        at = *from;
+    }
+    steps.reverse();
+    steps.join("\n")
+}
+
+fn walk(start: Observation, request: Request, failures: usize) -> Found {
+    let found = Walk::new(start, request, failures).all();
+    assert!(found.reached > 0, "the goal is never reached: {found:?}");
+    found
+}
+
+#[test]
+fn two_to_three_with_every_kill_and_one_failure_at_a_time() {
+    let found = walk(rok(2), up_to(3, "run"), 1);
+    assert!(found.states > 500, "{found:?}");
+}
+
+#[test]
+fn three_to_four_with_every_kill() {
+    walk(rok(3), up_to(4, "run"), 0);
+}
+
+#[test]
+fn one_to_two_defers_the_rollout() {
+    walk(rok(1), up_to(2, "run"), 1);
+}
+
+#[test]
+fn every_policy_and_strategy_keeps_the_promises() {
+    let strategies: BTreeMap<&str, Value> = BTreeMap::from([
+        ("none", json!({"type": "RollingUpdate"})),
+        ("own partition", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}})),
+        ("large partition", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 9}})),
+        ("on delete", json!({"type": "OnDelete"})),
+    ]);
+    for strategy in strategies.values() {
+        for rollout in [RolloutPolicy::Guarded, RolloutPolicy::Defer, RolloutPolicy::Now] {
+            let mut request = up_to(3, "run");
+            request.rollout = Some(rollout);
+            walk(with_strategy(2, strategy.clone()), request, 0);
+        }
+    }
+    let mut ordered = rok(2);
+    ordered.statefulset.ordered_ready = true;
+    walk(ordered, up_to(3, "run"), 0);
+    let mut shifted = with_strategy(2, json!({"type": "RollingUpdate"}));
+    shifted.statefulset.ordered_ready = true;
+    walk(shifted, up_to(3, "run"), 0);
+}
+
+#[test]
+fn a_deferred_rollout_is_carried_along() {
+    let mut request = up_to(2, "first");
+    request.rollout = Some(RolloutPolicy::Defer);
+    let walk_one = Walk::new(rok(1), request, 0);
+    // Follow the tool and the favourable moves to its end.
+    let mut observation = rok(1);
+    let mut step = 0;
+    for _ in 0..200 {
+        let (at, act) = walk_one.act(&observation, step);
+        step = at;
+        match act {
+            Act::Change(change) => observation = observation.after(&change),
+            Act::Wait => {
+                let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
+                observation = observation.after_move(&favourable);
+            }
+            Act::Reached => break,
+            Act::Refused => panic!("refused"),
+        }
+    }
+    let record = observation.statefulset.readable_record().expect("the record stays");
+    assert!(record.deferred);
+    assert_eq!(partition_of(&observation.statefulset.strategy), 1);
+    let second = Walk { restores: record.strategy, ..Walk::new(observation, up_to(3, "second"), 0) };
+    assert!(second.all().reached > 0);
+}
