@@ -12,6 +12,8 @@ use etcd_scale::steps;
 
 use super::sample::{rok, up_to};
 
+type Meddle = fn(&mut Observation);
+
 /// A world that makes every favourable move as soon as somebody waits.
 struct Foreseen {
     observation: Observation,
@@ -19,7 +21,7 @@ struct Foreseen {
     /// What happens to changes of this name: how often, and whether they are made all the same.
     faults: Vec<(&'static str, TroubleKind, u32, bool)>,
     /// Applied when the change of this name has been made.
-    meddling: Option<(&'static str, fn(&mut Observation))>,
+    meddling: Option<(&'static str, Meddle)>,
     lost: Option<String>,
     held: bool,
     locked: u32,
