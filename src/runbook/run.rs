@@ -23,6 +23,9 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// How often a change is tried before it counts as failed for good; at five a second, and steps give up sooner.
 const MOST_TRIES: u32 = 300;
 
+/// How often a change may be made that no observation shows afterwards.
+const MOST_REPEATS: usize = 3;
+
 /// How a run is driven.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -389,6 +392,16 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
 
     /// Applies one change and notes how it came out. An error only where trying again is of no use.
     async fn apply(&mut self, step: &dyn Step, change: Change, observation: &Observation) -> Result<(), Outcome> {
+        if self.trail.repeats(&change) >= MOST_REPEATS {
+            return Err(Outcome::Failed {
+                step: step.name(),
+                trouble: Trouble::new(
+                    TroubleKind::Conflict,
+                    format!("\"{}\" was done {MOST_REPEATS} times, and nothing shows that it was", change.sentence()),
+                )
+                .advise("somebody takes it back each time; find out who, then run the same command again"),
+            });
+        }
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),

@@ -103,6 +103,11 @@ impl Trail {
         self.waits.clear();
     }
 
+    /// How often in a row a change was applied last, which is more than once only where it did not show.
+    pub fn repeats(&self, change: &Change) -> usize {
+        self.applied.iter().rev().take_while(|(applied, _)| applied == change).count()
+    }
+
     /// How long a wait has lasted since the last change or step; the first call begins it.
     pub fn waited(&mut self, until: &str, now: Duration) -> Duration {
         let since = *self.waits.entry(until.to_owned()).or_insert(now);

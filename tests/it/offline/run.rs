@@ -262,6 +262,14 @@ async fn another_run_that_took_over_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_taken_back_each_time_is_not_made_for_ever() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    world.meddling = Some(("patch-statefulset", |observation| observation.statefulset.replicas = 2));
+    let summary = drive(&mut world, &mut heard, 3, "run", YES).await;
+    assert!(matches!(summary.outcome, Outcome::Failed { step: "patch-statefulset", .. }), "{:?}", summary.outcome);
+}
+
+#[tokio::test]
 async fn a_vanished_annotation_or_lock_stops_the_run() {
     let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
     world.meddling = Some(("add-learner", |observation| observation.statefulset.annotations.clear()));
