@@ -21,7 +21,8 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         rollout: None,
         hash: None,
         size_env: None,
-        snapshot: SnapshotChoice::In(PathBuf::from(".")),
+        // Whole, because the record names it to people on other machines.
+        snapshot: SnapshotChoice::In(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))),
         ignore_reconciler: false,
         timeout,
         pause_before: None,

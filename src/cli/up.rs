@@ -21,7 +21,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     if args.no_snapshot {
         request.snapshot = SnapshotChoice::None;
     } else if let Some(file) = args.snapshot {
-        request.snapshot = SnapshotChoice::File(file);
+        request.snapshot = SnapshotChoice::File(std::path::absolute(&file).unwrap_or(file));
     }
     session::change(&args.target, &args.running, steps, request, console, interrupt).await
 }

@@ -9,7 +9,7 @@ use super::{MemberId, Observation, Record, patch_operations};
 
 /// One mutation of the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Change {
     /// Stream one member's database to a file here.
     SaveSnapshot {
@@ -31,6 +31,7 @@ pub enum Change {
         peer_url: String,
     },
     /// Ask for one more pod, tell the template, and guard the pods that are there: in one patch.
+    #[serde(rename = "patch-statefulset")]
     PatchStatefulSet {
         /// Pods before.
         from: i32,
@@ -191,6 +192,30 @@ impl Change {
             Self::LowerPartition { .. } | Self::DeletePod { .. } => {
                 "none needed: the pod comes back with its own data".to_owned()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_in_json_is_the_name_in_events() {
+        let changes = [
+            Change::SaveSnapshot { pod: "a-0".into(), file: "x".into() },
+            Change::AddLearner { name: "a-1".into(), peer_url: "http://a-1:2380".into() },
+            Change::PatchStatefulSet { from: 1, to: 2, env: Vec::new(), strategy: None },
+            Change::Promote { member: MemberId(1), name: "a-1".into() },
+            Change::MoveLeader { from: (MemberId(1), "a-0".into()), to: (MemberId(2), "a-1".into()) },
+            Change::LowerPartition { frees: None, from: Value::Null, to: Value::Null },
+            Change::DeletePod { pod: "a-0".into(), uid: "u".into() },
+            Change::CloseRun,
+        ];
+        for change in changes {
+            let json = serde_json::to_value(&change).unwrap();
+            assert_eq!(json["kind"], change.name());
+            assert_eq!(serde_json::from_value::<Change>(json).unwrap(), change);
         }
     }
 }
