@@ -163,7 +163,10 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 Verdict::Refuse(refusal) => return Next::End(self.refused(step, refusal)),
                 Verdict::Look(question) => {
-                    let answer = self.world.look(&question, observation).await;
+                    let answer = tokio::select! {
+                        answer = self.world.look(&question, observation) => answer,
+                        signal = self.interrupt.raised() => return Next::End(Outcome::Interrupted { signal }),
+                    };
                     if question.lasting() && answer.is_known() {
                         self.answers.push((question.clone(), answer.clone()));
                     }
@@ -411,7 +414,16 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         let name = change.name();
         let reporter = &mut *self.reporter;
         let mut progress = |done, total| reporter.report(&Event::ChangeProgress { change: name, done, total });
-        let result = self.world.apply(&change, observation, &mut progress).await;
+        let applying = self.world.apply(&change, observation, &mut progress);
+        let result = if change.touches_cluster() {
+            applying.await
+        } else {
+            // What only writes a file here can be dropped half-way; a change in the cluster is seen to its end.
+            tokio::select! {
+                result = applying => result,
+                signal = self.interrupt.raised() => return Err(Outcome::Interrupted { signal }),
+            }
+        };
         let now = self.world.now();
         self.trail.tried(&change, &result, now);
         match result {

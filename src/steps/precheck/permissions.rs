@@ -37,6 +37,7 @@ const ROWS: &[Row] = &[
     ("policy", "poddisruptionbudgets", "list", true, Need::Advisory("disruption budgets are not looked at")),
     ("events.k8s.io", "events", "create", true, Need::Advisory("changes are not noted as Events on the StatefulSet")),
     ("", "nodes", "list", false, Need::Advisory("nodes for anti-affinity are not counted")),
+    ("", "persistentvolumes", "get", false, Need::Advisory("volumes are not looked at")),
     ("storage.k8s.io", "storageclasses", "list", false, Need::Advisory("storage classes are not looked at")),
 ];
 
