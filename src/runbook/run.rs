@@ -141,8 +141,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     async fn step(&mut self, step: &dyn Step, ahead: &[Box<dyn Step>], observation: &mut Observation) -> Next {
         let began = self.world.now();
         self.trail.begin_step();
-        // The observation that a change is applied on must be whole, and younger than the answer to its question.
-        let mut fresh = false;
+        // A verdict that ends a step must rest on a whole observation; so must a change, on one that is also younger
+        // than the answer to its question.
+        let (mut whole, mut fresh) = (true, false);
         let mut shown = None;
         loop {
             if let Some(signal) = self.interrupt.signal() {
@@ -150,6 +151,12 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             }
             self.trail.see(observation, &self.goal, self.world.now());
             match step.judge(observation, &self.goal, &self.trail) {
+                Verdict::Done(_) | Verdict::Refuse(_) if !whole => {
+                    if let Err(outcome) = self.observe(step, Depth::Whole, observation).await {
+                        return Next::End(outcome);
+                    }
+                    whole = true;
+                }
                 Verdict::Done(done) => {
                     let seconds = (self.world.now().saturating_sub(began)).as_secs_f64();
                     self.reached.push((step.name().to_owned(), done.proof.clone(), seconds));
@@ -184,6 +191,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                     if let Err(outcome) = self.observe(step, depth, observation).await {
                         return Next::End(outcome);
                     }
+                    whole = depth == Depth::Whole;
                 }
                 Verdict::Change(proposal) => {
                     if self.agreed.as_ref() != Some(&proposal.change) {
@@ -197,7 +205,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                         if let Err(outcome) = self.observe(step, Depth::Whole, observation).await {
                             return Next::End(outcome);
                         }
-                        fresh = true;
+                        (whole, fresh) = (true, true);
                         continue;
                     }
                     let Some(change) = self.agreed.clone() else { continue };
