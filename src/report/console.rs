@@ -51,8 +51,15 @@ pub struct Style {
     pub quiet: bool,
 }
 
+/// A place to write to.
+type Writer = Box<dyn Write + Send>;
+
 /// Where everything is shown and asked.
 pub struct Console {
+    /// For programs.
+    out: Writer,
+    /// For people.
+    err: Writer,
     style: Style,
     waiting: Waiting,
     lines: Lines,
@@ -72,9 +79,22 @@ impl Console {
         };
         choice.write_global();
         let live = std::io::stderr().is_terminal() && !style.quiet;
+        let waiting = Waiting::new(live, choice != anstream::ColorChoice::Never);
+        Self::with(style, interrupt, waiting, Box::new(anstream::stdout()), Box::new(anstream::stderr()))
+    }
+
+    /// A console that writes elsewhere, without colours, live lines or anybody to ask.
+    pub fn writing_to(style: Style, interrupt: Interrupt, out: Writer, err: Writer) -> Self {
+        let plain = |writer| Box::new(anstream::StripStream::new(writer)) as Writer;
+        Self::with(style, interrupt, Waiting::new(false, false), plain(out), plain(err))
+    }
+
+    fn with(style: Style, interrupt: Interrupt, waiting: Waiting, out: Writer, err: Writer) -> Self {
         Self {
+            out,
+            err,
             style,
-            waiting: Waiting::new(live, choice != anstream::ColorChoice::Never),
+            waiting,
             lines: Lines::default(),
             document: Document::default(),
             interrupt,
@@ -89,35 +109,32 @@ impl Console {
     }
 
     /// Text for people. A reader that has gone away is no error.
-    fn say(&self, text: &str) {
-        self.waiting.suspend(|| {
-            let mut stderr = anstream::stderr().lock();
-            drop(writeln!(stderr, "{text}"));
-        });
+    fn say(&mut self, text: &str) {
+        let err = &mut self.err;
+        self.waiting.suspend(|| drop(writeln!(err, "{text}")));
     }
 
     /// A result for programs, or for people who asked for it.
-    fn print(text: &str) {
-        let mut stdout = anstream::stdout().lock();
-        drop(writeln!(stdout, "{text}"));
-        drop(stdout.flush());
+    fn print(&mut self, text: &str) {
+        drop(writeln!(self.out, "{text}"));
+        drop(self.out.flush());
     }
 
     fn print_line(&mut self, event: &impl Serialize) {
         let line = self.lines.line(event);
-        Self::print(&line.to_string());
+        self.print(&line.to_string());
     }
 
     /// Prints what a verb found out, in the form that was asked for: `fields` for programs, `text` for people.
     fn result(&mut self, fields: Value, text: &str) {
         match self.style.format {
-            Format::Text => Self::print(text),
+            Format::Text => self.print(text),
             Format::Json => {
                 let mut document = json!({"version": VERSION});
                 if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), fields) {
                     document.extend(fields);
                 }
-                Self::print(&format!("{document:#}"));
+                self.print(&format!("{document:#}"));
             }
             Format::Ndjson => self.print_line(&fields),
         }
@@ -168,7 +185,7 @@ impl Console {
         self.waiting.clear();
         if self.style.format == Format::Json {
             let document = std::mem::take(&mut self.document).end(exit_code);
-            Self::print(&format!("{document:#}"));
+            self.print(&format!("{document:#}"));
         }
     }
 
@@ -229,11 +246,8 @@ impl Reporter for Console {
         }
         self.say(&text::question(proposal));
         loop {
-            {
-                let mut stderr = anstream::stderr().lock();
-                drop(write!(stderr, "      Make this change? [y]es, [N]o, [d]etails, [a]ll: "));
-                drop(stderr.flush());
-            }
+            drop(write!(self.err, "      Make this change? [y]es, [N]o, [d]etails, [a]ll: "));
+            drop(self.err.flush());
             match read_line(&self.interrupt).await {
                 Line::Reply(reply) => return reply,
                 Line::Details => {

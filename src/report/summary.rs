@@ -21,9 +21,14 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal) -> Stri
             for finding in findings.iter().filter(|finding| finding.level != Level::Ok) {
                 let _ = writeln!(text, "{}", line_of(finding));
             }
-            let _ = write!(text, "{} {step}:", styled(BAD, "Refused by"));
-            for fact in facts {
-                let _ = write!(text, "\n  {}\n    {}", escape(&fact.fact), styled(DIM, &format!("-> {}", fact.advice)));
+            let _ = write!(text, "{} {step}", styled(BAD, "Refused by"));
+            if findings.is_empty() {
+                for fact in facts {
+                    let advice = styled(DIM, &format!("-> {}", fact.advice));
+                    let _ = write!(text, "\n  {}\n    {advice}", escape(&fact.fact));
+                }
+            } else {
+                let _ = write!(text, ": {} of {} findings stand in the way.", facts.len(), findings.len());
             }
             let stands = if *half_way { format!("The run is half-way. Go on with: {again}") } else { nothing() };
             let _ = write!(text, "\n{stands}");

@@ -120,9 +120,14 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             if self.goal.pause_before.as_deref() == Some(step.name()) {
                 return Outcome::Paused { before: step.name() };
             }
-            if self.options.dry_run && index > 0 {
-                self.foresee(&steps[index..], observation);
-                return Outcome::Foreseen;
+            // The first step looks for what stands in the way; only then is there anything to foresee.
+            if index == 1 {
+                let plan = plan(&steps[index..], observation, &self.goal, &self.trail);
+                self.reporter.report(&Event::Planned { plan: plan.clone() });
+                self.planned = Some(plan);
+                if self.options.dry_run {
+                    return Outcome::Foreseen;
+                }
             }
             self.reporter.report(&Event::StepStarted {
                 step: step.name(),
@@ -130,7 +135,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 total: steps.len(),
                 purpose: step.purpose(),
             });
-            if let Next::End(outcome) = self.step(step.as_ref(), &steps[index..], observation).await {
+            if let Next::End(outcome) = self.step(step.as_ref(), observation).await {
                 return outcome;
             }
         }
@@ -138,7 +143,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     }
 
     /// One step, until it is done or the run is over.
-    async fn step(&mut self, step: &dyn Step, ahead: &[Box<dyn Step>], observation: &mut Observation) -> Next {
+    async fn step(&mut self, step: &dyn Step, observation: &mut Observation) -> Next {
         let began = self.world.now();
         self.trail.begin_step();
         // A verdict that ends a step must rest on a whole observation; so must a change, on one that is also younger
@@ -195,7 +200,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 Verdict::Change(proposal) => {
                     if self.agreed.as_ref() != Some(&proposal.change) {
-                        if let Some(outcome) = self.ask(&proposal, ahead, observation).await {
+                        if let Some(outcome) = self.ask(&proposal, observation).await {
                             return Next::End(outcome);
                         }
                         self.agreed = Some(proposal.change);
@@ -218,12 +223,6 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
             }
         }
-    }
-
-    fn foresee(&mut self, ahead: &[Box<dyn Step>], observation: &Observation) {
-        let plan = plan(ahead, observation, &self.goal, &self.trail);
-        self.reporter.report(&Event::Planned { plan: plan.clone() });
-        self.planned = Some(plan);
     }
 
     fn refused(&self, step: &dyn Step, refusal: Refusal) -> Outcome {
@@ -303,15 +302,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     }
 
     /// Asks for a change, and takes the lock after the first yes.
-    async fn ask(
-        &mut self,
-        proposal: &Proposal,
-        ahead: &[Box<dyn Step>],
-        observation: &Observation,
-    ) -> Option<Outcome> {
-        if self.planned.is_none() {
-            self.foresee(ahead, observation);
-        }
+    async fn ask(&mut self, proposal: &Proposal, observation: &Observation) -> Option<Outcome> {
         // Bookkeeping goes along with a change that was agreed to; alone, it is asked for like any other.
         let goes_along = self.locked && proposal.change.is_bookkeeping();
         if !(self.all_agreed || goes_along) {
@@ -464,11 +455,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             }
             if !self.locked
                 && let Some(outcome) = self
-                    .ask(
-                        &Proposal { change: Change::CloseRun, reason: "the goal is reached".to_owned() },
-                        &[],
-                        observation,
-                    )
+                    .ask(&Proposal { change: Change::CloseRun, reason: "the goal is reached".to_owned() }, observation)
                     .await
             {
                 return outcome;

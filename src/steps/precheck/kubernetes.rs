@@ -297,9 +297,6 @@ fn spread(context: Context<'_>) -> Vec<Finding> {
     let observation = context.observation;
     let mut check = Check::new("spread");
     let Some(nodes) = observation.nodes.known() else { return Vec::new() };
-    if nodes.len() < 2 {
-        return check.end("a single node carries everything");
-    }
     let tolerated = observation.pods.len().saturating_sub(1) / 2;
     let mut crowded = |what: &str, place: &dyn Fn(&Pod) -> Option<String>| {
         let mut by_place: BTreeMap<String, Vec<&str>> = BTreeMap::new();

@@ -15,11 +15,11 @@ use super::sample::{rok, up_to};
 type Meddle = fn(&mut Observation);
 
 /// A world that makes every favourable move as soon as somebody waits.
-struct Foreseen {
-    observation: Observation,
+pub(super) struct Foreseen {
+    pub(super) observation: Observation,
     clock: Duration,
     /// What happens to changes of this name: how often, and whether they are made all the same.
-    faults: Vec<(&'static str, TroubleKind, u32, bool)>,
+    pub(super) faults: Vec<(&'static str, TroubleKind, u32, bool)>,
     /// Applied when the change of this name has been made.
     meddling: Option<(&'static str, Meddle)>,
     lost: Option<String>,
@@ -34,7 +34,7 @@ struct Foreseen {
 }
 
 impl Foreseen {
-    fn new(observation: Observation) -> Self {
+    pub(super) fn new(observation: Observation) -> Self {
         Self {
             observation,
             clock: Duration::ZERO,
@@ -149,7 +149,7 @@ async fn drive(world: &mut Foreseen, heard: &mut Heard, to: i32, run: &str, opti
     Run::new(steps::up(), goal, world, heard, Interrupt::default(), options).drive(observation).await
 }
 
-const YES: Options = Options { yes: true, dry_run: false };
+pub(super) const YES: Options = Options { yes: true, dry_run: false };
 
 #[tokio::test]
 async fn two_become_three() {
