@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
-use crate::model::{Known, Member, Observation, Rollout, Stage, healthy_for_change};
+use crate::model::{Fact, Known, Member, MemberStatus, Observation, Pod, Rollout, Stage, healthy_for_change};
 
 /// What `status` shows.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,7 @@ pub(super) struct Status {
     /// Why the member list is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     members_unknown: Option<String>,
-    facts: Vec<crate::model::Fact>,
+    facts: Vec<Fact>,
     next: Option<String>,
 }
 
@@ -50,17 +50,10 @@ impl Status {
         let stage = Stage::of(observation);
         let members = observation.members.known();
         let listed = members.map(|members| members.list.as_slice()).unwrap_or_default();
-        let mut rows: Vec<Row> = listed.iter().map(|member| row(observation, Some(member))).collect();
+        let mut rows: Vec<Row> = listed.iter().map(|member| row(observation, member)).collect();
         let with_member: Vec<_> = rows.iter().filter_map(|row| row.pod.clone()).collect();
         let alone = observation.pods.iter().filter(|pod| !with_member.contains(&pod.name));
-        rows.extend(alone.map(|pod| Row {
-            pod: Some(pod.name.clone()),
-            ready: Some(pod.ready_column()),
-            state: Some(pod.state()),
-            restarts: pod.containers.iter().map(|container| container.restarts).sum(),
-            revision: Some(if pod.revision == set.update_revision { "new" } else { "old" }),
-            ..row_of_pod(observation, &pod.name)
-        }));
+        rows.extend(alone.map(|pod| row_without_member(observation, pod)));
         rows.sort_by_key(|row| {
             let ordinal = row.pod.as_deref().and_then(|pod| pod.rsplit_once('-')?.1.parse::<i32>().ok());
             ordinal.unwrap_or(i32::MAX)
@@ -74,10 +67,10 @@ impl Status {
         };
         if stage == Stage::AtRest {
             let unrest = Rollout::unrest(observation);
-            facts.extend(unrest.into_iter().map(|fact| crate::model::Fact::new(fact, "wait, or mend the pod")));
+            facts.extend(unrest.into_iter().map(|fact| Fact::new(fact, "wait, or mend the pod")));
         }
         if let Err(why) = set.record() {
-            facts.push(crate::model::Fact::new(
+            facts.push(Fact::new(
                 format!("the annotation etcd-scale.io/run cannot be understood: {why}"),
                 "finish the run with the version of etcd-scale that began it",
             ));
@@ -148,68 +141,61 @@ impl Status {
     }
 }
 
-fn row(observation: &Observation, member: Option<&Member>) -> Row {
-    let Some(member) = member else { return row_of_pod(observation, "") };
-    let pod = observation.pod_of(member);
+fn row(observation: &Observation, member: &Member) -> Row {
     let status = observation.status_of(member.id);
-    let leads = status.is_some_and(crate::model::MemberStatus::leads);
-    let health = match (status, member.learner) {
-        (None, _) if !member.started() => "not started".to_owned(),
-        (None, _) => "no answer".to_owned(),
-        (Some(status), true) => {
+    let health = match status {
+        None if !member.started() => "not started".to_owned(),
+        None => "no answer".to_owned(),
+        Some(status) if member.learner => {
             let leader = observation.leader_status().map_or(0, |leader| leader.raft_index);
             format!("{} behind", leader.saturating_sub(status.raft_applied))
         }
-        (Some(status), false) if status.healthy.known().is_some() && status.errors.is_empty() => "ok".to_owned(),
-        (Some(status), false) => match status.errors.first() {
+        Some(status) => match status.errors.first() {
             Some(error) => error.clone(),
+            None if status.healthy.known().is_some() => "ok".to_owned(),
             None => "serves no reads".to_owned(),
         },
     };
     Row {
-        pod: pod.map(|pod| pod.name.clone()),
-        ready: pod.map(crate::model::Pod::ready_column),
-        state: pod.map(crate::model::Pod::state),
-        restarts: pod.map_or(0, |pod| pod.containers.iter().map(|container| container.restarts).sum()),
-        revision: pod.map(|pod| if pod.revision == observation.statefulset.update_revision { "new" } else { "old" }),
         member_id: Some(member.id.to_string()),
         name: Some(member.called()),
-        role: match (member.learner, leads) {
+        role: match (member.learner, status.is_some_and(MemberStatus::leads)) {
             (true, _) => "learner",
             (false, true) => "leader",
             (false, false) => "voter",
         },
         health,
+        ..row_of(observation, observation.pod_of(member), status)
+    }
+}
+
+/// A pod whose etcd, if it runs one, is not in the member list.
+fn row_without_member(observation: &Observation, pod: &Pod) -> Row {
+    let health = match observation.statuses.get(&pod.name) {
+        Some(Known::Known(_)) => "unlisted",
+        Some(Known::Unknown(_)) => "no answer",
+        None => "not running",
+    };
+    Row { health: health.to_owned(), ..row_of(observation, Some(pod), observation.status_of_pod(&pod.name)) }
+}
+
+/// What pod and status alone say.
+fn row_of(observation: &Observation, pod: Option<&Pod>, status: Option<&MemberStatus>) -> Row {
+    let new = &observation.statefulset.update_revision;
+    Row {
+        pod: pod.map(|pod| pod.name.clone()),
+        ready: pod.map(Pod::ready_column),
+        state: pod.map(Pod::state),
+        restarts: pod.map_or(0, |pod| pod.containers.iter().map(|container| container.restarts).sum()),
+        revision: pod.map(|pod| if pod.revision == *new { "new" } else { "old" }),
+        member_id: status.map(|status| status.member.to_string()),
+        name: None,
+        role: "none",
+        health: String::new(),
         version: status.map(|status| status.version.clone()),
         db_size: status.map(|status| status.db_size),
         raft_applied: status.map(|status| status.raft_applied),
         volumes: pod.map(|pod| volumes(observation, pod.ordinal)).unwrap_or_default(),
-    }
-}
-
-/// A pod without a member.
-fn row_of_pod(observation: &Observation, pod: &str) -> Row {
-    let status = observation.status_of_pod(pod);
-    let missing = observation.statuses.get(pod).and_then(Known::reason);
-    let ordinal = observation.pods.iter().find(|candidate| candidate.name == pod).map(|pod| pod.ordinal);
-    Row {
-        pod: None,
-        ready: None,
-        state: None,
-        restarts: 0,
-        revision: None,
-        member_id: status.map(|status| status.member.to_string()),
-        name: None,
-        role: "none",
-        health: match (status, missing) {
-            (Some(_), _) => "unlisted".to_owned(),
-            (None, Some(_)) => "no answer".to_owned(),
-            (None, None) => "not running".to_owned(),
-        },
-        version: status.map(|status| status.version.clone()),
-        db_size: status.map(|status| status.db_size),
-        raft_applied: status.map(|status| status.raft_applied),
-        volumes: ordinal.map(|ordinal| volumes(observation, ordinal)).unwrap_or_default(),
     }
 }
 
