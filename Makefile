@@ -1,0 +1,46 @@
+# Every command of the project. On a fresh Debian or Ubuntu with git, curl, Rust and a C compiler, each installs what
+# else it needs.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check e2e build install-tools fmt clippy deny
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export PATH := $(CURDIR)/target/tools:$(PATH)
+
+help: ## Show this
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+demo: ## Grow an etcd from two members to three, on the cluster of your kubeconfig
+	@.ci/need cargo cluster
+	@cargo build --locked
+	@.ci/demo $(TARGET)/debug/etcd-scale
+
+test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation
+	cargo test --locked
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+
+check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
+
+e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
+	@.ci/need cargo cluster
+	cargo test --locked --test it e2e:: -- --ignored --test-threads 2
+
+build: ## Build the release program
+	@.ci/need cargo
+	cargo build --locked --release
+
+install-tools: ## Install what all of these need
+	@.ci/need cargo fmt clippy kubectl deny
+
+fmt:
+	@.ci/need cargo fmt
+	cargo fmt --check
+
+clippy:
+	@.ci/need cargo clippy
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny:
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo 'cargo-deny is not installed, so the dependencies were not checked: make install-tools' >&2; fi
