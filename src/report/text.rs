@@ -34,8 +34,9 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
             Some(format!("\n{} {}", styled(BOLD, &format!("{index}/{total} {step}")), styled(DIM, purpose)))
         }
         Event::Planned { plan } => Some(format!("\n{}", planned(plan, verbose))),
-        Event::ChangeStarted { change, sentence, command } => {
-            if change.is_bookkeeping() && !verbose {
+        Event::ChangeStarted { change, sentence, command, tries } => {
+            // A change that is tried again has been told of.
+            if *tries > 0 || change.is_bookkeeping() && !verbose {
                 return None;
             }
             let mut text = format!("    {} {}", styled(BOLD, "->"), escape(sentence));

@@ -56,6 +56,8 @@ pub enum Event {
         sentence: String,
         /// The kubectl or etcdctl command that would do the same.
         command: String,
+        /// How often it was tried before without passing.
+        tries: u32,
     },
     /// A change takes long.
     ChangeProgress {

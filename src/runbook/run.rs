@@ -407,6 +407,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),
+            tries: self.trail.failing(change.name()).map_or(0, |failing| failing.tries),
             change: change.clone(),
         });
         let began = self.world.now();

@@ -29,6 +29,8 @@ const ROWS: &[Row] = &[
     ("", "services", "get", true, Need::Required),
     ("", "persistentvolumeclaims", "list", true, Need::Required),
     ("", "pods/portforward", "create", true, Need::Advisory("Kubernetes 1.35 and later ask for it as well")),
+    // A watch begins with a list.
+    ("apps", "statefulsets", "list", true, Need::Advisory("waits look every 2 s instead of at once")),
     ("apps", "statefulsets", "watch", true, Need::Advisory("waits look every 2 s instead of at once")),
     ("", "pods", "watch", true, Need::Advisory("waits look every 2 s instead of at once")),
     ("", "pods/log", "get", true, Need::Advisory("a crashing container's last lines are not shown")),
