@@ -10,12 +10,12 @@ use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::{Connected, Connection, FIRST_CALL};
 use super::errors::{call, is_absent};
 use super::{convert, lease};
-use crate::model::{Known, Observation, Pod, Service, StatefulSet};
+use crate::model::{Known, Node, Observation, Pod, Service, StatefulSet, StorageClass};
 use crate::runbook::{Trouble, TroubleKind};
 
 /// One StatefulSet in one Kubernetes cluster.
@@ -25,7 +25,19 @@ pub(in crate::cluster) struct Kubernetes {
     pub(in crate::cluster) name: String,
     pub(in crate::cluster) server: String,
     pub(super) limit: Duration,
+    surroundings: Option<Surroundings>,
 }
+
+/// What belongs to no namespace and hardly changes, but may be long lists in a large cluster.
+#[derive(Clone)]
+struct Surroundings {
+    nodes: Known<Vec<Node>>,
+    storage_classes: Known<Vec<StorageClass>>,
+    at: Instant,
+}
+
+/// How long the surroundings are kept.
+const KEPT: Duration = Duration::from_secs(30);
 
 impl Kubernetes {
     /// Opens a connection; `namespace` falls back to the context's own.
@@ -35,7 +47,14 @@ impl Kubernetes {
         name: String,
     ) -> Result<Self, Trouble> {
         let Connected { client, namespace: own, server, request_timeout } = connection.open().await?;
-        Ok(Self { client, namespace: namespace.unwrap_or(own), name, server, limit: request_timeout })
+        Ok(Self {
+            client,
+            namespace: namespace.unwrap_or(own),
+            name,
+            server,
+            limit: request_timeout,
+            surroundings: None,
+        })
     }
 
     /// An API for objects of the StatefulSet's namespace.
@@ -86,7 +105,13 @@ impl Kubernetes {
     ///
     /// # Errors
     /// When the StatefulSet or its pods cannot be read; anything else is unknown where it cannot.
-    pub(in crate::cluster) async fn read(&self) -> Result<Observation, Trouble> {
+    pub(in crate::cluster) async fn read(&mut self) -> Result<Observation, Trouble> {
+        let (observation, surroundings) = self.read_all().await?;
+        self.surroundings = Some(surroundings);
+        Ok(observation)
+    }
+
+    async fn read_all(&self) -> Result<(Observation, Surroundings), Trouble> {
         let pods_of = |set: StatefulSet| async move {
             let what = format!("list the pods of {}", set.name);
             let (api, params) = (self.api::<core::Pod>(), ListParams::default().labels(&set.selector));
@@ -96,11 +121,10 @@ impl Kubernetes {
             pods.sort_by_key(|pod| pod.ordinal);
             Ok::<_, Trouble>((set, pods, service))
         };
-        let (set, claims, nodes, classes, lock) = tokio::join!(
+        let (set, claims, surroundings, lock) = tokio::join!(
             async { pods_of(self.statefulset().await?).await },
             self.list::<core::PersistentVolumeClaim>("list claims"),
-            self.list_all::<core::Node>("list nodes"),
-            self.list_all::<storage::StorageClass>("list storage classes"),
+            self.surroundings(),
             self.lock(),
         );
         let (statefulset, pods, service) = set?;
@@ -116,22 +140,38 @@ impl Kubernetes {
             Ok(claims) => self.volumes(claims.iter().filter_map(|claim| claim.volume.clone()).collect()).await,
             Err(trouble) => Err(trouble.clone()),
         };
-        Ok(Observation {
+        let observation = Observation {
             statefulset,
             pods,
             claims: claims.into(),
             volumes: volumes.into(),
-            storage_classes: classes
-                .map(|list| list.into_iter().map(convert::storage_class).collect::<Vec<_>>())
-                .into(),
+            storage_classes: surroundings.storage_classes.clone(),
             service: service.into(),
-            nodes: nodes.map(|list| list.into_iter().map(convert::node).collect::<Vec<_>>()).into(),
+            nodes: surroundings.nodes.clone(),
             members: Known::Unknown("not asked yet".to_owned()),
             statuses: BTreeMap::new(),
             alarms: Known::Unknown("not asked yet".to_owned()),
             lock: lock.into(),
             answers: Vec::new(),
-        })
+        };
+        Ok((observation, surroundings))
+    }
+
+    async fn surroundings(&self) -> Surroundings {
+        if let Some(kept) = self.surroundings.as_ref().filter(|kept| kept.at.elapsed() < KEPT) {
+            return kept.clone();
+        }
+        let (nodes, classes) = tokio::join!(
+            self.list_all::<core::Node>("list nodes"),
+            self.list_all::<storage::StorageClass>("list storage classes"),
+        );
+        Surroundings {
+            nodes: nodes.map(|list| list.into_iter().map(convert::node).collect::<Vec<_>>()).into(),
+            storage_classes: classes
+                .map(|list| list.into_iter().map(convert::storage_class).collect::<Vec<_>>())
+                .into(),
+            at: Instant::now(),
+        }
     }
 
     async fn service(&self, name: &str) -> Result<Option<Service>, Trouble> {
