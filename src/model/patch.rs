@@ -36,8 +36,12 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
                 match (edit.index, edit.first) {
                     (Some(index), _) => {
                         operations.push(test(&format!("{list}/{index}/name"), &json!(edit.name)));
-                        operations.push(test(&format!("{list}/{index}/value"), &json!(edit.from)));
-                        operations.push(json!({"op": "replace", "path": format!("{list}/{index}/value"), "value": edit.to}));
+                        let value = format!("{list}/{index}/value");
+                        // An empty value may be an absent one, which cannot be tested for.
+                        if let Some(from) = edit.from.as_ref().filter(|from| !from.is_empty()) {
+                            operations.push(test(&value, &json!(from)));
+                        }
+                        operations.push(json!({"op": "add", "path": value, "value": edit.to}));
                     }
                     (None, true) => operations
                         .push(json!({"op": "add", "path": list, "value": [{"name": edit.name, "value": edit.to}]})),
