@@ -106,26 +106,21 @@ impl Kubernetes {
     /// # Errors
     /// When the StatefulSet or its pods cannot be read; anything else is unknown where it cannot.
     pub(in crate::cluster) async fn read(&mut self) -> Result<Observation, Trouble> {
-        let (observation, surroundings) = self.read_all().await?;
-        self.surroundings = Some(surroundings);
-        Ok(observation)
-    }
-
-    async fn read_all(&self) -> Result<(Observation, Surroundings), Trouble> {
+        let this = &*self;
         let pods_of = |set: StatefulSet| async move {
             let what = format!("list the pods of {}", set.name);
-            let (api, params) = (self.api::<core::Pod>(), ListParams::default().labels(&set.selector));
-            let list = call(&what, self.limit, api.list(&params));
-            let (pods, service) = tokio::join!(list, self.service(&set.service_name));
+            let (api, params) = (this.api::<core::Pod>(), ListParams::default().labels(&set.selector));
+            let list = call(&what, this.limit, api.list(&params));
+            let (pods, service) = tokio::join!(list, this.service(&set.service_name));
             let mut pods: Vec<Pod> = pods?.items.into_iter().filter_map(|pod| convert::pod(pod, &set)).collect();
             pods.sort_by_key(|pod| pod.ordinal);
             Ok::<_, Trouble>((set, pods, service))
         };
         let (set, claims, surroundings, lock) = tokio::join!(
-            async { pods_of(self.statefulset().await?).await },
-            self.list::<core::PersistentVolumeClaim>("list claims"),
-            self.surroundings(),
-            self.lock(),
+            async { pods_of(this.statefulset().await?).await },
+            this.list::<core::PersistentVolumeClaim>("list claims"),
+            this.surroundings(),
+            this.lock(),
         );
         let (statefulset, pods, service) = set?;
         let mine = |name: &str| {
@@ -137,7 +132,7 @@ impl Kubernetes {
         let claims = claims
             .map(|claims| claims.into_iter().map(convert::claim).filter(|claim| mine(&claim.name)).collect::<Vec<_>>());
         let volumes = match &claims {
-            Ok(claims) => self.volumes(claims.iter().filter_map(|claim| claim.volume.clone()).collect()).await,
+            Ok(claims) => this.volumes(claims.iter().filter_map(|claim| claim.volume.clone()).collect()).await,
             Err(trouble) => Err(trouble.clone()),
         };
         let observation = Observation {
@@ -154,7 +149,8 @@ impl Kubernetes {
             lock: lock.into(),
             answers: Vec::new(),
         };
-        Ok((observation, surroundings))
+        self.surroundings = Some(surroundings);
+        Ok(observation)
     }
 
     async fn surroundings(&self) -> Surroundings {
