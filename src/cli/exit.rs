@@ -7,6 +7,8 @@ use crate::runbook::{LockError, Outcome, Trouble, TroubleKind};
 pub(super) const DONE: u8 = 0;
 /// A step failed or refused half-way.
 pub(super) const FAILED: u8 = 1;
+/// Wrong usage; clap's own code for it.
+pub(super) const USAGE: u8 = 2;
 /// Refused before the first change.
 pub(super) const REFUSED: u8 = 3;
 /// Declined, or nobody to ask.

@@ -149,6 +149,12 @@ pub(super) async fn look(
     Box::pin(Run::new(steps, goal, cluster, console, interrupt, Options::default()).drive(observation)).await
 }
 
+/// Says what was wrong with the command line.
+pub(super) fn wrong_usage(console: &mut Console, trouble: &Trouble) -> u8 {
+    console.refused(trouble, exit::USAGE);
+    exit::USAGE
+}
+
 /// Says why nothing was begun.
 pub(super) fn refuse(console: &mut Console, trouble: &Trouble) -> u8 {
     let code = exit::of_trouble(trouble);

@@ -11,7 +11,7 @@ pub(super) async fn run(args: Settle, console: &mut Console, interrupt: Interrup
     let steps = steps::settle();
     let mut request = match session::running_request(Verb::Settle, &args.running, &steps) {
         Ok(request) => request,
-        Err(trouble) => return session::refuse(console, &trouble),
+        Err(trouble) => return session::wrong_usage(console, &trouble),
     };
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);

@@ -11,7 +11,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     let steps = steps::up();
     let mut request = match session::running_request(Verb::Up, &args.running, &steps) {
         Ok(request) => request,
-        Err(trouble) => return session::refuse(console, &trouble),
+        Err(trouble) => return session::wrong_usage(console, &trouble),
     };
     request.to = args.to;
     request.by = args.by;

@@ -1,0 +1,85 @@
+//! The command line itself: usage, help, and what the README says of it.
+
+use std::process::{Command, Output};
+
+fn etcd_scale(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_etcd-scale"))
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .env("HOME", "/nonexistent")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    for arguments in [
+        &["up"][..],
+        &["up", "--sts", "x", "--to", "0"],
+        &["up", "--sts", "x", "--to", "3", "--by", "1"],
+        &["up", "--sts", "x", "--snapshot", "f", "--no-snapshot"],
+        &["up", "--sts", "x", "--rollout", "sideways"],
+        &["up", "--sts", "x", "--timeout", "soon"],
+        &["settle", "--sts", "x", "--rollout", "defer"],
+        &["snapshot", "--sts", "x"],
+        &["grow", "--sts", "x"],
+    ] {
+        let output = etcd_scale(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_step_that_does_not_exist_is_named_with_those_that_do() {
+    let output = etcd_scale(&["up", "--sts", "x", "--pause-before", "coffee"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("coffee") && said.contains("wait-join"), "{said}");
+}
+
+#[test]
+fn no_kubeconfig_is_said_in_one_sentence() {
+    for verb in ["up", "settle", "check", "status", "verify"] {
+        let output = etcd_scale(&[verb, "--sts", "x", "-n", "y"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.starts_with("error: found no cluster to talk to"), "{said}");
+        assert!(said.contains("-> name a cluster with --kubeconfig"), "{said}");
+    }
+}
+
+#[test]
+fn every_option_that_the_readme_names_exists() {
+    let readme = include_str!("../../README.md");
+    let help: String = ["up", "settle", "check", "status", "verify", "snapshot"]
+        .iter()
+        .map(|verb| text(&etcd_scale(&[verb, "--help"]).stdout))
+        .collect();
+    let options = readme
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| word.strip_prefix("--").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic())));
+    let mut seen = 0;
+    for option in options {
+        // Options of other commands in the same examples.
+        if ["--path", "--help", "--data-dir"].contains(&option) {
+            continue;
+        }
+        seen += 1;
+        assert!(help.contains(option), "README names {option}, which no verb has");
+    }
+    assert!(seen > 10, "the README names hardly any option");
+}
+
+#[test]
+fn help_names_every_exit_code_of_the_readme() {
+    let help = text(&etcd_scale(&["--help"]).stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    for code in
+        ["0 done", "1 failed", "2 usage", "3 refused", "4 declined", "5 timed out", "6 contradicts", "7 another"]
+    {
+        assert!(help.contains(code), "{code} is not in: {help}");
+    }
+}
