@@ -38,22 +38,19 @@ pub fn quorum_after_losing_one(voters: usize) -> bool {
 /// Stricter than etcd's own check (server/etcdserver/server.go, `mayAddMember`), which lets a change pass while a
 /// minority is down; what etcd would refuse is among it.
 pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberId>) -> Vec<Fact> {
-    let members = match observation.members.known() {
-        None => {
-            return vec![Fact::new(
-                format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default()),
-                "look at the pods' logs; without a quorum no member can be added",
-            )];
-        }
-        Some(members) if !members.by_quorum => {
-            return vec![Fact::new(
-                "the cluster has no quorum: only a member's own copy of the member list could be read",
-                "bring the missing members back before changing the cluster's size",
-            )];
-        }
-        Some(members) => members,
+    let Some(members) = observation.members.known() else {
+        return vec![Fact::new(
+            format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default()),
+            "look at the pods' logs; without a quorum no member can be added",
+        )];
     };
     let mut facts = Vec::new();
+    if !members.by_quorum {
+        facts.push(Fact::new(
+            "the cluster has no quorum: only a member's own copy of the member list could be read",
+            "bring the missing members back before changing the cluster's size",
+        ));
+    }
     for voter in members.voters() {
         voter_facts(observation, voter, &mut facts);
     }

@@ -116,13 +116,15 @@ impl Kubernetes {
             pods.sort_by_key(|pod| pod.ordinal);
             Ok::<_, Trouble>((set, pods, service))
         };
-        let (set, claims, surroundings, lock) = tokio::join!(
-            async { pods_of(this.statefulset().await?).await },
-            this.list::<core::PersistentVolumeClaim>("list claims"),
-            this.surroundings(),
-            this.lock(),
-        );
-        let (statefulset, pods, service) = set?;
+        // Without the StatefulSet the rest is of no use, so its failure ends them all at once.
+        let ((statefulset, pods, service), (claims, surroundings, lock)) =
+            tokio::try_join!(async { pods_of(this.statefulset().await?).await }, async {
+                Ok(tokio::join!(
+                    this.list::<core::PersistentVolumeClaim>("list claims"),
+                    this.surroundings(),
+                    this.lock(),
+                ))
+            })?;
         let mine = |name: &str| {
             statefulset.claim_templates.iter().any(|template| {
                 name.strip_prefix(&format!("{}-{}-", template.name, statefulset.name))
