@@ -37,6 +37,8 @@ pub struct CatchUp {
     applied: u64,
     /// The leader's last index.
     leader: u64,
+    /// When it was last looked at.
+    now: Duration,
 }
 
 impl CatchUp {
@@ -50,6 +52,7 @@ impl CatchUp {
         };
         self.applied = status.raft_applied;
         self.leader = leader.raft_index;
+        self.now = now;
         match &mut self.round {
             Some((target, _, looks)) if status.raft_applied < *target => {
                 *looks += 1;
@@ -63,10 +66,13 @@ impl CatchUp {
         }
     }
 
-    /// Whether the last round was short enough to promote, or the learner has just been seen to have everything.
+    /// Whether the learner has just been seen to have everything, or its last round was short and the present one is
+    /// not long yet.
     pub fn keeps_pace(&self) -> bool {
-        let Some(last) = self.finished.last() else { return false };
-        last.took < SHORT_ROUND || (last.at_first_look && self.applied >= self.leader)
+        let (Some(last), Some((_, since, _))) = (self.finished.last(), self.round) else { return false };
+        let has_everything = self.applied >= self.leader && (last.at_first_look || last.took < SHORT_ROUND);
+        let in_a_short_round = last.took < SHORT_ROUND && self.now.saturating_sub(since) < SHORT_ROUND;
+        has_everything || in_a_short_round
     }
 
     /// Whether rounds have stopped getting shorter without being short.
@@ -97,6 +103,7 @@ mod tests {
     fn stalled_needs_rounds_that_do_not_shrink() {
         let seconds = |list: &[u64]| CatchUp {
             finished: list.iter().map(|s| Round { took: Duration::from_secs(*s), at_first_look: false }).collect(),
+            round: Some((1, Duration::ZERO, 0)),
             ..CatchUp::default()
         };
         assert!(!seconds(&[9, 8, 7, 6, 5]).stalled());
@@ -104,5 +111,20 @@ mod tests {
         assert!(!seconds(&[5, 5, 5]).stalled());
         assert!(!seconds(&[5, 5, 5, 5, 5, 0]).stalled());
         assert!(seconds(&[5, 0]).keeps_pace());
+    }
+
+    #[test]
+    fn a_short_round_of_long_ago_counts_for_nothing() {
+        let mut behind = CatchUp {
+            finished: vec![Round { took: Duration::from_millis(80), at_first_look: true }],
+            round: Some((100, Duration::from_secs(1), 5)),
+            applied: 90,
+            leader: 500,
+            now: Duration::from_secs(600),
+            ..CatchUp::default()
+        };
+        assert!(!behind.keeps_pace());
+        behind.now = Duration::from_millis(1500);
+        assert!(behind.keeps_pace());
     }
 }

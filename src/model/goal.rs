@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Observation, Record};
+use super::{Observation, Record, Stage};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +223,20 @@ impl Goal {
                     advice: format!("somebody changed replicas meanwhile; look with: {}", command("status")),
                 });
             }
+            if Stage::of(observation) == Stage::Overtaken {
+                return Err(GoalRefusal::Contradiction {
+                    fact: format!(
+                        "an unfinished run takes the cluster from {} to {}, but pods and members no longer fit each other: \
+                         the StatefulSet asks for {size} pods, and the new member was removed or promoted by hand",
+                        record.from, record.to
+                    ),
+                    advice: format!(
+                        "finish by hand what was begun by hand, then remove the annotation {}; look with: {}",
+                        super::RUN_ANNOTATION,
+                        command("status")
+                    ),
+                });
+            }
             return Ok(Self::of(request, record.from, record.to, Some(record.clone()), Some(record.strategy)));
         }
         let to = match (request.to, request.by) {
@@ -334,7 +348,7 @@ impl Goal {
             // The variable decides what the patch was: a later choice must not change it half-way.
             size_env: kept.map(|record| record.size_env.clone()).or(request.size_env.clone()).unwrap_or(SizeEnv::Auto),
             snapshot: request.snapshot.clone(),
-            ignore_reconciler: request.ignore_reconciler,
+            ignore_reconciler: request.ignore_reconciler || kept.is_some_and(|record| record.ignore_reconciler),
             timeout: request.timeout,
             pause_before: request.pause_before.clone(),
             run: request.run.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, MemberId, Observation};
+use super::{Known, Member, MemberId, Observation};
 
 /// A fact that stands in the way, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +60,11 @@ pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberI
             format!("promote it, or take it back with `etcdctl member remove {}`", learner.id),
         ));
     }
-    let clusters: BTreeSet<_> = members
-        .voters()
-        .filter_map(|voter| observation.status_of(voter.id))
+    // Of all that answer, listed or not: a member that founded a cluster of its own lists only itself.
+    let clusters: BTreeSet<_> = observation
+        .statuses
+        .values()
+        .filter_map(Known::known)
         .map(|status| status.cluster)
         .chain([members.cluster])
         .collect();

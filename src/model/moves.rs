@@ -195,7 +195,8 @@ impl Observation {
     fn new_pod(&self, ordinal: i32) -> Pod {
         let set = &self.statefulset;
         let partition = set.strategy.pointer("/rollingUpdate/partition").and_then(serde_json::Value::as_i64);
-        let old = !strategy_is_on_delete(&set.strategy) && partition.is_some_and(|p| i64::from(ordinal) < p);
+        let old =
+            !strategy_is_on_delete(&set.strategy) && partition.is_some_and(|p| i64::from(ordinal - set.start) < p);
         Pod {
             name: set.pod_name(ordinal),
             uid: format!("foreseen-{ordinal}"),

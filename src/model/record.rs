@@ -35,6 +35,11 @@ pub struct Record {
     pub deferred: bool,
     /// Who started it: `user@host`.
     pub by: String,
+    /// Who wrote this, which is another one where a run was taken up.
+    pub at_work: String,
+    /// Whether it goes on although a GitOps controller reconciles the StatefulSet.
+    #[serde(default)]
+    pub ignore_reconciler: bool,
     /// When it was started, by that machine's clock, in RFC 3339. For people only.
     pub started: String,
     /// The snapshot taken before the first change, as `host:path`.
@@ -66,7 +71,7 @@ impl Record {
 
 impl Record {
     /// The record of a run that is about to make its first change. A run that finishes another's work keeps what that
-    /// one wrote down, but for the run id: the last writer is the one that goes on.
+    /// one wrote down, but for the run id and what it was told otherwise: the last writer is the one that goes on.
     pub fn opening(goal: &Goal, observation: &Observation, snapshot: Option<String>) -> Self {
         let first = goal.resumed.as_ref();
         Self {
@@ -80,7 +85,9 @@ impl Record {
             size_env: goal.size_env.clone(),
             strategy: goal.strategy_to_restore(observation),
             deferred: false,
-            by: goal.operator.clone(),
+            by: first.map_or_else(|| goal.operator.clone(), |record| record.by.clone()),
+            at_work: goal.operator.clone(),
+            ignore_reconciler: goal.ignore_reconciler,
             started: first.map_or_else(|| goal.started.clone(), |record| record.started.clone()),
             snapshot: snapshot.or_else(|| first.and_then(|record| record.snapshot.clone())),
         }

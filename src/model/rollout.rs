@@ -2,7 +2,8 @@
 //!
 //! Rules of the StatefulSet controller (`pkg/controller/statefulset/stateful_set_control.go`): under RollingUpdate pods
 //! at or above the partition are brought to the update revision, highest ordinal first, one at a time, the next only
-//! when the last is available; a pod below the partition is recreated from the current revision. OnDelete restarts
+//! when the last is available; a pod below the partition is recreated from the current revision. The partition counts
+//! pods from the first, not ordinals: with `ordinals.start: 5` a partition of 2 guards pods 5 and 6. OnDelete restarts
 //! nothing.
 
 use serde_json::{Value, json};
@@ -14,8 +15,8 @@ use super::{Observation, Pod};
 pub struct Rollout {
     /// Ordinals of pods that do not run the present template, highest first.
     pub behind: Vec<i32>,
-    /// The partition in force.
-    pub partition: i32,
+    /// The first ordinal that the partition in force does not guard.
+    pub first_freed: i32,
     /// Whether pods are replaced only when somebody deletes them.
     pub on_delete: bool,
 }
@@ -27,12 +28,16 @@ impl Rollout {
         let mut behind: Vec<i32> =
             observation.pods.iter().filter(|pod| pod.revision != set.update_revision).map(|pod| pod.ordinal).collect();
         behind.sort_unstable_by(|a, b| b.cmp(a));
-        Self { behind, partition: partition_of(&set.strategy), on_delete: strategy_is_on_delete(&set.strategy) }
+        Self {
+            behind,
+            first_freed: set.start.saturating_add(partition_of(&set.strategy)),
+            on_delete: strategy_is_on_delete(&set.strategy),
+        }
     }
 
     /// Pods that the controller will replace without being asked again.
     pub fn freed(&self) -> impl Iterator<Item = i32> + '_ {
-        let from = if self.on_delete { i32::MAX } else { self.partition };
+        let from = if self.on_delete { i32::MAX } else { self.first_freed };
         self.behind.iter().copied().filter(move |ordinal| *ordinal >= from)
     }
 
@@ -98,14 +103,13 @@ pub fn guarded_strategy(strategy: &Value, partition: i32) -> Option<Value> {
     Some(Value::Object(guarded))
 }
 
-/// The strategy that frees the pod of `ordinal` and none below it, on the way to `target`: once nothing above the
-/// target's own partition is left guarded, it is the target itself, whole.
-pub fn lowered_strategy(present: &Value, target: &Value, ordinal: i32) -> Value {
-    let floor = partition_of(target);
-    if ordinal <= floor {
+/// The strategy that guards the first `partition` pods and frees the next, on the way to `target`: once nothing above
+/// the target's own partition is left guarded, it is the target itself, whole.
+pub fn lowered_strategy(present: &Value, target: &Value, partition: i32) -> Value {
+    if partition <= partition_of(target) {
         return target.clone();
     }
-    guarded_strategy(present, ordinal).unwrap_or_else(|| target.clone())
+    guarded_strategy(present, partition).unwrap_or_else(|| target.clone())
 }
 
 #[cfg(test)]

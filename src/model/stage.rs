@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Known, Observation, Rollout};
+use super::{Observation, Rollout};
 
 /// A named place on the way from one size to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,7 +45,9 @@ impl Stage {
         if record.from == record.to {
             return if settled() { Self::Settled } else { Self::Settling };
         }
-        let Known::Known(members) = &observation.members else { return Self::Unknown };
+        let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
+            return Self::Unknown;
+        };
         let ordinal = set.start + record.to - 1;
         let Some(url) = observation.peer_url(ordinal) else { return Self::Unknown };
         let grown = match set.replicas {

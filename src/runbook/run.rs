@@ -6,7 +6,7 @@ use super::{
     Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail,
     Trouble, TroubleKind, Verdict, Wait, Wake, World, plan,
 };
-use crate::model::{Answer, Change, Goal, Observation, Question, Record};
+use crate::model::{Answer, Change, Goal, Observation, Question, Record, Verb};
 
 /// A wait is shown again at least this often, and the world is looked at even if no watch woke us.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -117,9 +117,6 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     async fn walk(&mut self, observation: &mut Observation) -> Outcome {
         let steps = std::mem::take(&mut self.steps);
         for (index, step) in steps.iter().enumerate() {
-            if self.goal.pause_before.as_deref() == Some(step.name()) {
-                return Outcome::Paused { before: step.name() };
-            }
             // The first step looks for what stands in the way; only then is there anything to foresee.
             if index == 1 {
                 let plan = plan(&steps[index..], observation, &self.goal, &self.trail);
@@ -128,6 +125,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 if self.options.dry_run {
                     return Outcome::Foreseen;
                 }
+            }
+            if self.goal.pause_before.as_deref() == Some(step.name()) {
+                return Outcome::Paused { before: step.name() };
             }
             self.reporter.report(&Event::StepStarted {
                 step: step.name(),
@@ -156,7 +156,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             }
             self.trail.see(observation, &self.goal, self.world.now());
             match step.judge(observation, &self.goal, &self.trail) {
-                Verdict::Done(_) | Verdict::Refuse(_) if !whole => {
+                Verdict::Done(_) | Verdict::Refuse(_) | Verdict::Look(_) if !whole => {
                     if let Err(outcome) = self.observe(step, Depth::Whole, observation).await {
                         return Next::End(outcome);
                     }
@@ -186,6 +186,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 Verdict::Wait(wait) => {
                     fresh = false;
+                    self.trail.waits();
                     if let Some(outcome) = self.wait(step, &wait, &mut shown).await {
                         return Next::End(outcome);
                     }
@@ -349,6 +350,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             return Some(outcome);
         }
         if change.touches_cluster() && !self.opened {
+            if let Some(outcome) = self.occupied(observation) {
+                return Some(outcome);
+            }
             let snapshot = self.trail.snapshot.as_ref().map(|snapshot| {
                 let host = self.goal.operator.split_once('@').map_or("", |(_, host)| host);
                 format!("{host}:{}", snapshot.file.display())
@@ -357,6 +361,16 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             return self.apply(step, Change::OpenRun { record }, observation).await.err();
         }
         self.apply(step, change, observation).await.err()
+    }
+
+    /// A record that stands and is neither deferred nor the one that this run takes up is another run's.
+    fn occupied(&self, observation: &Observation) -> Option<Outcome> {
+        let record = observation.statefulset.readable_record().filter(|record| !record.deferred)?;
+        let taken_up = self.goal.resumed.as_ref().is_some_and(|resumed| resumed.run == record.run);
+        (!taken_up).then(|| Outcome::Contradiction {
+            fact: format!("{} has begun another run meanwhile", record.at_work),
+            advice: "leave it to that run, or run the same command again once it has ended".to_owned(),
+        })
     }
 
     /// Whether this run may still change anything.
@@ -375,7 +389,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         match set.record() {
             Ok(Some(record)) if record.run == self.goal.run => None,
             Ok(Some(record)) => Some(Outcome::Contradiction {
-                fact: format!("{} has taken over the StatefulSet's run", record.by),
+                fact: format!("{} has taken over the StatefulSet's run", record.at_work),
                 advice: "leave it to that run".to_owned(),
             }),
             Ok(None) => Some(Outcome::Contradiction {
@@ -434,7 +448,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             }
             Err(trouble) => {
                 let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
-                let passing = matches!(trouble.kind, TroubleKind::Lost | TroubleKind::NotYet | TroubleKind::Conflict);
+                // What is not found may have been made or removed by others: the step says what that means.
+                let passing = !matches!(trouble.kind, TroubleKind::Refused | TroubleKind::Internal);
                 if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {
                     return Err(Outcome::Failed { step: step.name(), trouble });
                 }
@@ -451,7 +466,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             let Some(record) = observation.statefulset.readable_record() else { return Outcome::Done };
             let ours = record.run == self.goal.run;
             let left_behind = self.goal.resumed.as_ref().is_some_and(|resumed| resumed.run == record.run);
-            if record.deferred || !(ours || left_behind) {
+            // Settling ends a deferred rollout, also where others have brought the template along already.
+            let settled = record.deferred && self.goal.verb == Verb::Settle;
+            if !settled && (record.deferred || !(ours || left_behind)) {
                 return Outcome::Done;
             }
             if !self.locked

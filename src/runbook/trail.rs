@@ -98,6 +98,16 @@ impl Trail {
         self.applied.iter().rev().find(|(applied, _)| applied.name() == change).map(|(_, at)| *at)
     }
 
+    /// Something else is waited for, so a change that was failing is not failing any more.
+    pub fn waits(&mut self) {
+        self.failing.clear();
+    }
+
+    /// How long a wait has lasted, where it is under way.
+    pub fn waiting_for(&self, until: &str) -> Option<Duration> {
+        self.waits.get(until).map(|since| self.now.saturating_sub(*since))
+    }
+
     /// A new step begins: what was waited for before no longer counts.
     pub fn begin_step(&mut self) {
         self.waits.clear();

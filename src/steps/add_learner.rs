@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Change, Goal, Observation, healthy_for_change, new_member_name, new_peer_url};
+use crate::model::{Change, Fact, Goal, Observation, healthy_for_change, new_member_name, new_peer_url};
 use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict, Wait, Wake};
 
 /// etcd refuses additions until every peer has been connected for 5 s (`HealthInterval`, server/etcdserver/server.go);
@@ -28,7 +28,22 @@ impl Step for AddLearner {
             let url = member.peer_urls.first().map_or("", String::as_str);
             return Verdict::done(format!("member {} is in the list with {url}", member.id));
         }
-        let facts = healthy_for_change(observation, None);
+        let members = observation.members.known().filter(|members| members.by_quorum);
+        if members.is_some() && set.replicas != goal.from {
+            return Verdict::Refuse(Refusal::because(
+                format!("the StatefulSet asks for {} pods already, and the new one's member is gone", set.replicas),
+                "its claim may hold a removed member's data; scale back, clear that claim, and run the same command again",
+            ));
+        }
+        let mut facts = healthy_for_change(observation, None);
+        if let Some(voters) =
+            members.map(|members| members.voters().count()).filter(|voters| i32::try_from(*voters) != Ok(goal.from))
+        {
+            facts.push(Fact::new(
+                format!("the member list has {voters} voters, and the run began with {}", goal.from),
+                "somebody changed the membership meanwhile; look with `etcd-scale status`",
+            ));
+        }
         if let Some(fact) = facts.first() {
             return Verdict::Wait(Wait {
                 until: "every voter to be healthy".to_owned(),

@@ -4,7 +4,7 @@ use crate::model::{
     Change, Container, EnvEdit, EnvSource, Goal, Observation, SizeEnv, SizeVariable, StateVariable, StatefulSet,
     guarded_strategy,
 };
-use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
+use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// Raises the StatefulSet by one pod.
 pub struct PatchStatefulSet;
@@ -20,27 +20,40 @@ impl Step for PatchStatefulSet {
 
     fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
         let set = &observation.statefulset;
-        if set.replicas == goal.to {
+        let env = match template_edits(set, goal) {
+            Ok(env) => env,
+            Err((fact, advice)) => return Verdict::Refuse(Refusal::because(fact, advice)),
+        };
+        if set.replicas == goal.to && env.is_empty() {
             return Verdict::done(format!("the StatefulSet asks for {} pods", set.replicas));
         }
         if set.replicas != goal.from {
             return Verdict::Refuse(Refusal::because(
-                format!("the StatefulSet asks for {} pods, neither {} nor {}", set.replicas, goal.from, goal.to),
-                "somebody changed replicas meanwhile; look with `etcd-scale status`",
+                format!("the StatefulSet asks for {} pods, and not by this run's patch", set.replicas),
+                format!(
+                    "somebody changed replicas meanwhile; set them back to {}, and run the same command again",
+                    goal.from
+                ),
             ));
         }
-        if observation.members.known().is_some() && observation.member_of_ordinal(goal.new_ordinal(set.start)).is_none()
-        {
+        let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
+            return Verdict::Wait(Wait {
+                until: "the members to answer".to_owned(),
+                seen: observation.members.reason().unwrap_or("no quorum").to_owned(),
+                progress: None,
+                limit: goal.timeout,
+                wake: Wake::Members,
+                way_out: "see which members are missing with `etcd-scale status`".to_owned(),
+            });
+        };
+        let url = observation.peer_url(goal.new_ordinal(set.start));
+        if url.and_then(|url| members.by_peer_url(&url)).is_none() {
             return Verdict::Refuse(Refusal::because(
                 "the new member is no longer in the member list, so its pod could not join",
                 "somebody removed it; run the same command again to begin anew",
             ));
         }
-        let env = match template_edits(set, goal) {
-            Ok(env) => env,
-            Err((fact, advice)) => return Verdict::Refuse(Refusal::because(fact, advice)),
-        };
-        let guard = guarded_strategy(&set.strategy, set.start + goal.from);
+        let guard = guarded_strategy(&set.strategy, goal.from);
         let reason = if guard.is_some() {
             "its pod starts from the new template; the partition keeps the old pods from restarting"
         } else {
@@ -94,6 +107,7 @@ pub(super) fn template_edits(set: &StatefulSet, goal: &Goal) -> Result<Vec<EnvEd
             ));
         }
     }
+    edits.retain(|edit| edit.from.as_ref() != Some(&edit.to));
     Ok(edits)
 }
 

@@ -32,7 +32,7 @@ impl Step for SettleRollout {
         }
         let target = goal.strategy_to_restore(observation);
         let rollout = Rollout::of(observation);
-        let floor = if rollout.on_delete { set.start } else { partition_of(&target) };
+        let floor = set.start + if rollout.on_delete { 0 } else { partition_of(&target) };
         let behind: Vec<i32> = rollout.behind.iter().copied().filter(|ordinal| *ordinal >= floor).collect();
         if !behind.is_empty()
             && let Some(verdict) = leave_for_later(observation, goal, record)
@@ -68,7 +68,7 @@ impl Step for SettleRollout {
             change: Change::LowerPartition {
                 frees: Some(pod),
                 from: set.strategy.clone(),
-                to: lowered_strategy(&set.strategy, &target, next),
+                to: lowered_strategy(&set.strategy, &target, next - set.start),
             },
             reason,
         })
@@ -132,7 +132,11 @@ fn hand_over(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i3
         })
         .collect();
     others.sort_unstable();
-    let (_, _, id, name) = others.pop()?;
+    let (settled, _, id, name) = others.pop()?;
+    if !settled && behind.first() != Some(&pod.ordinal) {
+        // One that will not have to give leadership away again comes with the next restart.
+        return None;
+    }
     let since = trail.last_applied("move-leader").map(|at| trail.now.saturating_sub(at));
     if since.is_some_and(|since| since < HANDING_OVER) {
         return Some(wait(goal, format!("leadership is on its way from {} to {name}", pod.name), Wake::Members));

@@ -86,15 +86,21 @@ fn at_rest(context: Context<'_>) -> Vec<Finding> {
     for reason in Rollout::unrest(observation) {
         check.refuse(reason, "wait for the rollout to end, or mend the pod, and run again");
     }
-    let revisions: BTreeSet<_> = observation.pods.iter().map(|pod| pod.revision.as_str()).collect();
-    let partition = partition_of(&set.strategy);
-    if partition > set.start && revisions.len() > 1 && set.record().is_ok_and(|record| record.is_none()) {
+    // With a record of ours the guard explains them: a deferred rollout is carried along.
+    let behind = Rollout::of(observation).behind;
+    if !behind.is_empty() && set.record().is_ok_and(|record| record.is_none()) {
+        let pods: Vec<_> = behind.iter().map(|ordinal| set.pod_name(*ordinal)).collect();
         check.refuse(
             format!(
-                "the partition is {partition} and the pods run {} revisions: a canary of somebody's own",
-                revisions.len()
+                "{} do not run the present template: a rollout of somebody's own, held back by {}",
+                pods.join(", "),
+                if strategy_is_on_delete(&set.strategy) {
+                    "OnDelete".to_owned()
+                } else {
+                    format!("the partition {}", partition_of(&set.strategy))
+                }
             ),
-            "finish or take back that rollout first",
+            "finish or take back that rollout first, so that the new member does not start on an untried template",
         );
     }
     check.end(format!("{} of {} pods ready, no rollout under way", observation.pods.len(), set.replicas))

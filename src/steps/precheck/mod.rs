@@ -23,9 +23,10 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether this finishes what another run began, so that half-done states are expected.
+    /// Whether this finishes what another run began to change, so that half-done states are expected. A run that only
+    /// wrote down its goal explains nothing.
     fn resumes(&self) -> bool {
-        self.goal.resumed.is_some()
+        self.goal.resumed.is_some() && Stage::of(self.observation) != Stage::Opened
     }
 
     fn grows(&self) -> bool {
@@ -89,7 +90,7 @@ impl Step for Precheck {
         }
         let mut findings = Vec::new();
         findings.extend(permissions::check(context));
-        if context.resumes() {
+        if goal.resumed.is_some() {
             let stage = Stage::of(observation);
             findings.push(Finding {
                 id: "stage".to_owned(),
