@@ -29,8 +29,9 @@ pub(super) fn of_signal(signal: i32) -> u8 {
     u8::try_from(signal).map_or(FAILED, |signal| SIGNAL.saturating_add(signal))
 }
 
-/// The code for the end of a run. `changed` tells whether it had changed anything in the cluster.
-pub(super) fn of_outcome(outcome: &Outcome, changed: bool) -> u8 {
+/// The code for the end of a run. `begun` tells whether it, or the run that it took up, had changed
+/// anything in the cluster.
+pub(super) fn of_outcome(outcome: &Outcome, begun: bool) -> u8 {
     match outcome {
         Outcome::Done | Outcome::Foreseen | Outcome::Paused { .. } => DONE,
         Outcome::Refused { half_way, .. } => {
@@ -42,7 +43,7 @@ pub(super) fn of_outcome(outcome: &Outcome, changed: bool) -> u8 {
         }
         Outcome::Failed { trouble, .. } if trouble.kind == TroubleKind::Internal => INTERNAL,
         Outcome::Failed { .. } => {
-            if changed {
+            if begun {
                 FAILED
             } else {
                 REFUSED

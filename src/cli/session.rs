@@ -111,7 +111,8 @@ pub(super) async fn change(
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
     let run = Run::new(steps, goal, &mut cluster, console, interrupt, options);
     let summary = Box::pin(run.drive(observation)).await;
-    let mut code = exit::of_outcome(&summary.outcome, summary.changes.iter().any(Change::touches_cluster));
+    let half_way = summary.resumed.is_some() || summary.changes.iter().any(Change::touches_cluster);
+    let mut code = exit::of_outcome(&summary.outcome, half_way);
     if running.dry_run == Some(DryRun::Server) && !rehearse(&cluster, &summary, console).await {
         code = exit::REFUSED;
     }

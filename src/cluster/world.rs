@@ -117,7 +117,7 @@ impl World for Cluster {
             Some(observation) => observation,
             None => self.read_kubernetes().await?,
         };
-        Box::pin(self.etcd.read(&mut observation)).await;
+        Box::pin(self.etcd.read(&mut observation, depth)).await;
         Ok(observation)
     }
 
@@ -143,6 +143,9 @@ impl World for Cluster {
         observation: &Observation,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Apply, Trouble> {
+        if self.lock.unsure() {
+            return Err(Trouble::new(TroubleKind::NotYet, "the lock could not be renewed; finding out whose it is"));
+        }
         match change {
             Change::SaveSnapshot { pod, file } => {
                 return self.save_snapshot(pod, file, observation, progress).await.map(Apply::Snapshot);

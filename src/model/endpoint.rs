@@ -1,21 +1,16 @@
 //! How to reach etcd inside a pod: which port its clients use.
 
-use super::{Container, Members};
+use super::Container;
 
-/// Ports on which the container may serve clients, likeliest first. What runs decides: members' own client URLs come
-/// before what the template says, and etcd's default comes last.
-pub fn client_ports(container: &Container, members: Option<&Members>) -> Vec<u16> {
+/// Ports on which the container may serve clients, likeliest first: what its flags and variables say, then its declared
+/// ports, then etcd's default. Which one it is, is known when a member answers there.
+pub fn client_ports(container: &Container) -> Vec<u16> {
     let mut ports = Vec::new();
     let mut offer = |port: Option<u16>| {
         if let Some(port) = port.filter(|port| !ports.contains(port)) {
             ports.push(port);
         }
     };
-    for member in members.into_iter().flat_map(|members| &members.list) {
-        for url in &member.client_urls {
-            offer(port_of(url));
-        }
-    }
     let configured = |flag: &str, variable: &str| {
         container.flag(flag).or_else(|| container.literal(variable).map(str::to_owned)).unwrap_or_default()
     };
@@ -54,7 +49,7 @@ mod tests {
             ports: vec![(Some("client".into()), 5001), (Some("peer".into()), 2380)],
             ..Container::default()
         };
-        assert_eq!(client_ports(&container, None), [4001, 2379, 5001]);
+        assert_eq!(client_ports(&container), [4001, 2379, 5001]);
         assert_eq!(port_of("https://[::1]:2379/x"), Some(2379));
         assert_eq!(port_of("http://host"), None);
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Observation, Rollout};
+use super::{Observation, Record, Rollout, Verb};
 
 /// A named place on the way from one size to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,12 +93,12 @@ impl Stage {
         }
     }
 
-    /// The verb that goes on from here.
-    pub fn verb(self) -> Option<&'static str> {
+    /// The verb that goes on from here, where `record` is what the run wrote down.
+    pub fn verb(self, record: Option<&Record>) -> Option<Verb> {
         match self {
             Self::AtRest | Self::Overtaken | Self::Unknown => None,
-            Self::Deferred | Self::Settling => Some("settle"),
-            _ => Some("up"),
+            Self::Deferred => Some(Verb::Settle),
+            _ => record.map(|record| record.verb),
         }
     }
 }

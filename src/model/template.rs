@@ -352,19 +352,20 @@ impl Template {
         if let Some(file) = container.flag("config-file") {
             return PeerList::Fixed(format!("the etcd configuration file {file}"));
         }
+        let mut name = "ETCD_INITIAL_CLUSTER".to_owned();
         match container.flag("initial-cluster") {
-            Some(value) if value.contains('$') => return PeerList::Computed,
-            Some(_) => return PeerList::Fixed("the flag --initial-cluster".to_owned()),
+            // A variable of the container is looked up; one of the start script is worked out there.
+            Some(value) => match variable_in(&value).filter(|variable| container.names(variable)) {
+                Some(variable) => name = variable,
+                None if value.contains('$') => return PeerList::Computed,
+                None => return PeerList::Fixed("the flag --initial-cluster".to_owned()),
+            },
             None => {}
         }
-        match container.env.iter().rev().find(|var| var.name == "ETCD_INITIAL_CLUSTER") {
+        match container.env.iter().rev().find(|var| var.name == name) {
             Some(EnvVar { source: EnvSource::Literal(value), .. }) if value.contains("$(") => PeerList::Computed,
-            Some(EnvVar { source: EnvSource::Literal(_), .. }) => {
-                PeerList::Fixed("the variable ETCD_INITIAL_CLUSTER".to_owned())
-            }
-            Some(EnvVar { source: EnvSource::From(place), .. }) => {
-                PeerList::Fixed(format!("ETCD_INITIAL_CLUSTER from {place}"))
-            }
+            Some(EnvVar { source: EnvSource::Literal(_), .. }) => PeerList::Fixed(format!("the variable {name}")),
+            Some(EnvVar { source: EnvSource::From(place), .. }) => PeerList::Fixed(format!("{name} from {place}")),
             None => PeerList::Computed,
         }
     }
@@ -522,6 +523,10 @@ mod tests {
         assert!(matches!(template.peer_list(&fixed), PeerList::Fixed(_)));
         fixed.args = vec!["exec etcd --initial-cluster=a=http://a:2380".into()];
         assert_eq!(template.peer_list(&fixed), PeerList::Fixed("the flag --initial-cluster".into()));
+        fixed.args = vec!["exec etcd --initial-cluster=$(PEERS)".into()];
+        assert_eq!(template.peer_list(&fixed), PeerList::Computed);
+        fixed.env.push(literal("PEERS", "a=http://a:2380"));
+        assert_eq!(template.peer_list(&fixed), PeerList::Fixed("the variable PEERS".into()));
         fixed.args = vec!["exec etcd --config-file /etc/etcd.yaml".into()];
         assert!(matches!(template.peer_list(&fixed), PeerList::Fixed(_)));
     }

@@ -75,7 +75,9 @@ impl Status {
                 "finish the run with the version of etcd-scale that began it",
             ));
         }
-        let next = stage.verb().map(|verb| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace));
+        let next = stage
+            .verb(set.readable_record().as_ref())
+            .map(|verb| format!("etcd-scale {} --sts {} -n {}", verb.word(), set.name, set.namespace));
         Self {
             statefulset: format!("{}/{}", set.namespace, set.name),
             stage,

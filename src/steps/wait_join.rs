@@ -1,5 +1,7 @@
 //! `wait-join`: until the new member runs and is known to the others; or until it is plain that it never will.
 
+use std::time::Duration;
+
 use crate::model::{Answer, Goal, Known, Member, Observation, Pod, Question};
 use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -9,6 +11,16 @@ const CRASH_LOOP: i32 = 4;
 
 /// Reasons of a waiting container that no time heals.
 const HOPELESS: &[&str] = &["ErrImageNeverPull", "InvalidImageName"];
+
+/// Reasons that mostly stay, where they have stood for a while.
+const STUBBORN: &[&str] =
+    &["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "CreateContainerError", "ImageInspectError"];
+
+/// How long a stubborn reason may stand.
+const STUBBORN_FOR: Duration = Duration::from_secs(60);
+
+/// What is waited for.
+const UNTIL: &str = "the new member to join";
 
 /// Waits for the new member to join.
 pub struct WaitJoin;
@@ -22,7 +34,7 @@ impl Step for WaitJoin {
         "wait for the new member to start and join"
     }
 
-    fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
+    fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
         let set = &observation.statefulset;
         let ordinal = goal.new_ordinal(set.start);
         let pod_name = set.pod_name(ordinal);
@@ -44,15 +56,13 @@ impl Step for WaitJoin {
             return Verdict::done(format!("{} has joined as {}", member.name, member.id));
         }
         match observation.pod(ordinal) {
-            None => {
-                wait(goal, "the new member to join", &format!("pod {pod_name} is not created yet"), Wake::Kubernetes)
-            }
-            Some(pod) => judge_pod(observation, goal, member, pod),
+            None => wait(goal, UNTIL, &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
+            Some(pod) => judge_pod(observation, goal, trail, member, pod),
         }
     }
 }
 
-fn judge_pod(observation: &Observation, goal: &Goal, member: &Member, pod: &Pod) -> Verdict {
+fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Member, pod: &Pod) -> Verdict {
     let set = &observation.statefulset;
     let name = &pod.name;
     if let Some(status) = observation.status_of_pod(name) {
@@ -74,12 +84,14 @@ fn judge_pod(observation: &Observation, goal: &Goal, member: &Member, pod: &Pod)
     }
     let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
     let Some(state) = pod.container(container) else {
-        return wait(goal, "the new member to join", &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
+        return wait(goal, UNTIL, &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
     };
-    if let Some(waiting) = state.waiting.as_ref().filter(|waiting| HOPELESS.contains(&waiting.reason.as_str())) {
+    let long_enough = trail.waiting_for(UNTIL).is_some_and(|waited| waited >= STUBBORN_FOR);
+    let in_vain = |reason: &str| HOPELESS.contains(&reason) || (long_enough && STUBBORN.contains(&reason));
+    if let Some(waiting) = state.waiting.as_ref().filter(|waiting| in_vain(&waiting.reason)) {
         return Verdict::Refuse(Refusal::because(
             format!("container {container} of {name} cannot start, {}: {}", waiting.reason, waiting.message),
-            "mend the image in the template; then run the same command again",
+            "mend what it names, in the template or beside it; then run the same command again",
         ));
     }
     if state.restarts >= CRASH_LOOP && !state.running {
@@ -102,7 +114,7 @@ fn judge_pod(observation: &Observation, goal: &Goal, member: &Member, pod: &Pod)
         format!("pod {name} is {}{ended}", pod.state())
     };
     let wake = if state.running { Wake::Members } else { Wake::Kubernetes };
-    wait(goal, "the new member to join", &seen, wake)
+    wait(goal, UNTIL, &seen, wake)
 }
 
 fn wait(goal: &Goal, until: &str, seen: &str, wake: Wake) -> Verdict {

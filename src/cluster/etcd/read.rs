@@ -10,20 +10,25 @@ use crate::model::{
     Alarm, ClusterId, Hash, Known, Member, MemberId, MemberStatus, Members, Observation, Pod, client_ports,
     clients_to_ask,
 };
-use crate::runbook::{Trouble, TroubleKind};
+use crate::runbook::{Depth, Trouble, TroubleKind};
 
-/// How long a member may take to answer a small question. A frozen one costs an observation this much.
+/// How long a member may take to answer a small question. A frozen one costs an observation twice as much: its client is
+/// made anew once, in case it was the tunnel.
 const SMALL: Duration = Duration::from_secs(2);
 
 /// How long a hash may take: 7 s were seen at 610 MB.
 const HASH: Duration = Duration::from_secs(300);
+
+/// How long the alarms are kept while members are asked again and again: etcd answers even their reading through its
+/// log, which would keep a learner from ever having everything.
+const ALARMS_KEPT: Duration = Duration::from_secs(2);
 
 /// The key of the linearizable read; it need not exist, as with `etcdctl endpoint health`.
 const HEALTH_KEY: &str = "health";
 
 impl Etcd {
     /// Reads what etcd says into an observation that has the pods.
-    pub(in crate::cluster) async fn read(&mut self, observation: &mut Observation) {
+    pub(in crate::cluster) async fn read(&mut self, observation: &mut Observation, depth: Depth) {
         observation.statuses.clear();
         let template = &observation.statefulset.template;
         let Some((_, container)) = template.etcd() else {
@@ -33,7 +38,7 @@ impl Etcd {
             return;
         };
         self.retain(&observation.pods);
-        let ports = client_ports(container, observation.members.known());
+        let ports = client_ports(container);
         let running: Vec<Pod> = observation
             .pods
             .iter()
@@ -44,8 +49,8 @@ impl Etcd {
         let answers = futures::future::join_all(asked).await;
         for (pod, answer) in running.iter().zip(answers) {
             match answer {
-                Ok((status, port, client)) => {
-                    self.keep(pod, port, client);
+                Ok((status, client)) => {
+                    self.keep(pod, client);
                     observation.statuses.insert(pod.name.clone(), Known::Known(status));
                 }
                 Err(trouble) => {
@@ -54,22 +59,23 @@ impl Etcd {
                 }
             }
         }
-        self.read_cluster(observation).await;
+        let kept = self.alarms.clone().filter(|(_, at)| depth == Depth::Members && at.elapsed() < ALARMS_KEPT);
+        let alarms = kept.map(|(alarms, _)| alarms);
+        self.read_cluster(observation, alarms).await;
     }
 
     /// Status of the member in a pod, and whether it serves reads.
-    async fn member(&self, pod: &Pod, ports: &[u16]) -> Result<(MemberStatus, u16, Client), Trouble> {
+    async fn member(&self, pod: &Pod, ports: &[u16]) -> Result<(MemberStatus, Client), Trouble> {
         if let Some(client) = self.known(pod)
             && let Ok(status) = status(&client).await
         {
-            let port = ports.first().copied().unwrap_or_default();
-            return Ok((with_health(status, &client).await, port, client));
+            return Ok((with_health(status, &client).await, client));
         }
         let mut last = Trouble::new(TroubleKind::Lost, "no port to ask");
         for port in ports {
             let client = self.dial(&pod.name, *port).await?;
             match status(&client).await {
-                Ok(found) => return Ok((with_health(found, &client).await, *port, client)),
+                Ok(found) => return Ok((with_health(found, &client).await, client)),
                 Err(trouble) => last = trouble,
             }
         }
@@ -77,7 +83,7 @@ impl Etcd {
     }
 
     /// Member list and alarms, from the first voter that can give them.
-    async fn read_cluster(&self, observation: &mut Observation) {
+    async fn read_cluster(&mut self, observation: &mut Observation, kept: Option<Vec<Alarm>>) {
         let candidates = clients_to_ask(observation);
         let clients: Vec<(Client, bool, MemberId)> = candidates
             .iter()
@@ -91,10 +97,19 @@ impl Etcd {
         observation.alarms = Known::Unknown("no voter answers".to_owned());
         // First those that have just served a linearizable read: what they list is no older than that read.
         for (client, healthy, member) in clients.iter().filter(|c| c.1).chain(clients.iter().filter(|c| !c.1)) {
-            let (members, alarms) = tokio::join!(members(client, *healthy, *member), alarms(client));
+            let ask_alarms = async {
+                match &kept {
+                    Some(kept) => Ok(kept.clone()),
+                    None => alarms(client).await,
+                }
+            };
+            let (members, alarms) = tokio::join!(members(client, *healthy, *member), ask_alarms);
             match members {
                 Ok(members) => {
                     observation.members = Known::Known(members);
+                    if let (Ok(alarms), None) = (&alarms, &kept) {
+                        self.alarms = Some((alarms.clone(), Instant::now()));
+                    }
                     observation.alarms = alarms.into();
                     return;
                 }

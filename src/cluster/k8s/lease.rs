@@ -43,15 +43,24 @@ pub(super) fn view(lease: &Lease) -> crate::model::Lock {
     }
 }
 
+/// What the renewal in the background knows.
+#[derive(Default)]
+struct State {
+    /// When it was last renewed.
+    renewed: Option<Instant>,
+    /// Why it is no longer ours.
+    lost: Option<String>,
+}
+
 /// The lock of one run, taken or not.
 pub(in crate::cluster) struct Lock {
     api: Api<Lease>,
     name: String,
     holder: String,
-    lost: Arc<Mutex<Option<String>>>,
+    state: Arc<Mutex<State>>,
     /// The resource version of another's Lease that was seen to have expired.
     expired: Option<String>,
-    held: Option<(Lease, JoinHandle<()>)>,
+    held: Option<JoinHandle<()>>,
 }
 
 impl Lock {
@@ -61,7 +70,7 @@ impl Lock {
             api: kubernetes.api(),
             name: name(&kubernetes.name),
             holder,
-            lost: Arc::default(),
+            state: Arc::default(),
             expired: None,
             held: None,
         }
@@ -133,10 +142,10 @@ impl Lock {
                         api: self.api.clone(),
                         name: self.name.clone(),
                         holder: self.holder.clone(),
-                        lost: self.lost.clone(),
+                        state: self.state.clone(),
                     };
-                    let task = tokio::spawn(renewal.go_on(lease.clone()));
-                    self.held = Some((lease, task));
+                    renewal.note(|state| state.renewed = Some(Instant::now()));
+                    self.held = Some(tokio::spawn(renewal.go_on(lease)));
                     return Ok(());
                 }
                 Err(trouble) if trouble.kind == TroubleKind::Conflict => {}
@@ -147,24 +156,37 @@ impl Lock {
 
     /// Why the lock is no longer ours.
     pub(in crate::cluster) fn lost(&self) -> Option<String> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lost.clone()
+    }
+
+    /// Whether the lock may have expired: it is held, and was not renewed for its duration. Nothing may be changed
+    /// until it is known whose it is.
+    pub(in crate::cluster) fn unsure(&self) -> bool {
+        let renewed = self.state.lock().unwrap_or_else(PoisonError::into_inner).renewed;
+        self.held.is_some() && renewed.is_some_and(|renewed| renewed.elapsed() >= DURATION)
     }
 
     /// Lets the lock go: the Lease is deleted, where it is still ours.
     pub(in crate::cluster) async fn release(&mut self) {
-        let Some((lease, task)) = self.held.take() else { return };
+        let Some(task) = self.held.take() else { return };
         task.abort();
-        if self.lost().is_some() {
-            return;
-        }
-        // Between aborting a renewal and this, a renewal may still arrive: the uid tells our Lease, not its version.
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: lease.metadata.uid, resource_version: None }),
-            ..DeleteParams::default()
-        };
-        if let Err(trouble) = call("release the lock", CALL, self.api.delete(&self.name, &params)).await {
+        if let Err(trouble) = self.delete_own().await {
             tracing::debug!(%trouble, "the lock was not released; it expires by itself");
         }
+    }
+
+    async fn delete_own(&self) -> Result<(), Trouble> {
+        let present = call("read the lock", CALL, self.api.get_opt(&self.name)).await?;
+        let Some(lease) = present.filter(|lease| view(lease).holder == self.holder) else { return Ok(()) };
+        // Only as it was read: another run may take it over at this moment.
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: lease.metadata.uid,
+                resource_version: lease.metadata.resource_version,
+            }),
+            ..DeleteParams::default()
+        };
+        call("release the lock", CALL, self.api.delete(&self.name, &params)).await.map(|_| ())
     }
 
     async fn read(&self) -> Result<Option<Lease>, LockError> {
@@ -188,12 +210,13 @@ struct Renewal {
     api: Api<Lease>,
     name: String,
     holder: String,
-    lost: Arc<Mutex<Option<String>>>,
+    state: Arc<Mutex<State>>,
 }
 
 impl Renewal {
+    /// Renews for as long as the Lease is ours, also through an API server that is away for a while: a renewal of the
+    /// version that we wrote last passes only where nobody else has held it meanwhile.
     async fn go_on(self, mut lease: Lease) {
-        let mut renewed = Instant::now();
         let mut every = tokio::time::interval(RENEW_EVERY);
         every.tick().await;
         loop {
@@ -201,15 +224,19 @@ impl Renewal {
             match self.renew(&lease).await {
                 Ok(Some(now)) => {
                     lease = now;
-                    renewed = Instant::now();
+                    self.note(|state| state.renewed = Some(Instant::now()));
                 }
-                Ok(None) => return self.lose("somebody else holds or has deleted its Lease".to_owned()),
-                Err(trouble) if renewed.elapsed() >= DURATION => {
-                    return self.lose(format!("it could not be renewed for {} s: {trouble}", DURATION.as_secs()));
+                Ok(None) => {
+                    let why = "somebody else holds or has deleted its Lease".to_owned();
+                    return self.note(|state| state.lost = Some(why));
                 }
                 Err(trouble) => tracing::debug!(%trouble, "the lock was not renewed this time"),
             }
         }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut State)) {
+        note(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The renewed Lease; none where it is no longer ours.
@@ -229,9 +256,5 @@ impl Renewal {
             }
             Err(trouble) => Err(trouble),
         }
-    }
-
-    fn lose(&self, why: String) {
-        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 }

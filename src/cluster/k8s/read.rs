@@ -77,7 +77,8 @@ impl Kubernetes {
     /// # Errors
     /// When the API server, the namespace or the StatefulSet is not there, or may not be read.
     pub(in crate::cluster) async fn statefulset(&self) -> Result<StatefulSet, Trouble> {
-        let limit = self.limit.min(FIRST_CALL);
+        // The first call has to say soon that nobody is there; later ones have the time that was given.
+        let limit = if self.surroundings.is_some() { self.limit } else { self.limit.min(FIRST_CALL) };
         let what = format!("read StatefulSet {}/{} at {}", self.namespace, self.name, self.server);
         match call(&what, limit, self.statefulsets().get(&self.name)).await {
             Ok(object) => convert::statefulset(object),

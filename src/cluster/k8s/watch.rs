@@ -1,4 +1,4 @@
-//! The watch that wakes a waiting run: any change of the StatefulSet, its pods or its claims.
+//! The watch that wakes a waiting run: any change of the StatefulSet or its pods.
 
 use std::fmt::Debug;
 use std::sync::Arc;
