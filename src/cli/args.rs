@@ -147,6 +147,13 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// The options that lead to the same cluster again, as they are typed, each with a space before it.
+    pub(super) fn cluster_options(&self) -> String {
+        let kubeconfig = self.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display()));
+        let context = self.context.as_ref().map(|context| format!(" --context {context}"));
+        [kubeconfig, context].into_iter().flatten().collect()
+    }
+
     pub(super) fn connection(&self) -> Connection {
         Connection {
             kubeconfig: self.kubeconfig.clone(),
@@ -244,15 +251,25 @@ pub(super) struct Up {
 
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
-    pub(super) size_env: Option<String>,
+    pub(super) size_env: Option<SizeEnvName>,
 }
 
-impl Up {
-    pub(super) fn size_env(&self) -> Option<SizeEnv> {
-        self.size_env.as_deref().map(|name| match name {
-            "none" => SizeEnv::None,
-            name => SizeEnv::Name(name.to_owned()),
-        })
+/// A variable's name, or `none`.
+#[derive(Debug, Clone)]
+pub(super) struct SizeEnvName(String);
+
+impl From<String> for SizeEnvName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl From<SizeEnvName> for SizeEnv {
+    fn from(name: SizeEnvName) -> Self {
+        match name.0.as_str() {
+            "none" => Self::None,
+            _ => Self::Name(name.0),
+        }
     }
 }
 
@@ -325,7 +342,7 @@ pub(super) struct Check {
 
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
-    pub(super) size_env: Option<String>,
+    pub(super) size_env: Option<SizeEnvName>,
 
     /// Count Argo CD or Flux as advice
     #[arg(long)]

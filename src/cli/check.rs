@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::Check;
 use super::{exit, session};
-use crate::model::{Goal, SizeEnv, Verb};
+use crate::model::{Goal, Verb};
 use crate::report::Console;
 use crate::runbook::Interrupt;
 use crate::steps;
@@ -17,10 +17,8 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
     request.ignore_reconciler = args.ignore_reconciler;
-    request.size_env = args.size_env.as_deref().map(|name| match name {
-        "none" => SizeEnv::None,
-        name => SizeEnv::Name(name.to_owned()),
-    });
+    request.size_env = args.size_env.map(Into::into);
+    console.lead_to(args.target.cluster_options());
     let (mut cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return session::refuse(console, &trouble),

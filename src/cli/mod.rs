@@ -13,26 +13,22 @@ mod verify;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use crate::report::Console;
-use crate::runbook::Interrupt;
+use crate::runbook::{Interrupt, Trouble, TroubleKind};
 use args::{Cli, Command};
 
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    // Both of rustls' providers may be compiled in by a dependency; one has to be named.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("a TLS provider was installed already");
-    }
-    log(cli.output.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match start(cli.output.verbose) {
         Ok(runtime) => runtime,
         Err(error) => {
-            let trouble =
-                crate::runbook::Trouble::new(crate::runbook::TroubleKind::Internal, format!("cannot start: {error}"));
+            let trouble = Trouble::new(TroubleKind::Internal, format!("{error:#}"));
             Console::new(cli.output.style(), Interrupt::default()).refused(&trouble, exit::INTERNAL);
             return ExitCode::from(exit::INTERNAL);
         }
@@ -41,6 +37,15 @@ pub fn run() -> ExitCode {
     // A question that was interrupted leaves a thread behind that still reads a line.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// What has to be there before the first verb: logs, a TLS provider, threads.
+fn start(verbose: u8) -> anyhow::Result<Runtime> {
+    log(verbose)?;
+    // A dependency may compile in a second provider of rustls', so one has to be named.
+    let provider = rustls::crypto::ring::default_provider();
+    provider.install_default().map_err(|_| anyhow::anyhow!("another TLS provider was installed already"))?;
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the program's threads")
 }
 
 async fn dispatch(cli: Cli) -> u8 {
@@ -57,7 +62,7 @@ async fn dispatch(cli: Cli) -> u8 {
     }
 }
 
-fn log(verbose: u8) {
+fn log(verbose: u8) -> anyhow::Result<()> {
     let level = match verbose {
         0 => "off",
         1 => "etcd_scale=debug",
@@ -65,5 +70,6 @@ fn log(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("ETCD_SCALE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    logs.try_init().map_err(|error| anyhow::anyhow!("cannot write logs: {error}"))
 }

@@ -90,24 +90,34 @@ pub(super) async fn change(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
+    console.lead_to(target.cluster_options());
     let (mut cluster, observation) = match open(target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return refuse(console, &trouble),
     };
-    let goal = match Goal::resolve(&request, &observation) {
-        Ok(goal) => goal,
-        Err(refusal) => return no_goal(console, &refusal),
-    };
+    let goal = Goal::resolve(&request, &observation);
+    if let Err(refusal @ GoalRefusal::NothingToDo(_)) = &goal {
+        return no_goal(console, refusal);
+    }
+    // A run at work explains whatever else is half-done, so it is looked for before anything is held against it.
     let held = observation.lock.known().and_then(Option::as_ref).is_some_and(|lock| !lock.holder.is_empty());
     if held && running.dry_run.is_none() {
         let mut waiting = |seen: &str| console.locking(seen);
-        if let Err(error) = cluster.probe_lock(&mut waiting).await {
+        let probed = tokio::select! {
+            probed = cluster.probe_lock(&mut waiting) => probed,
+            signal = interrupt.raised() => return exit::of_signal(signal),
+        };
+        if let Err(error) = probed {
             let trouble = Trouble::new(TroubleKind::Refused, error.to_string())
                 .advise("wait for it to end, or look at what it does with `etcd-scale status`");
             console.refused(&trouble, exit::of_lock(&error));
             return exit::of_lock(&error);
         }
     }
+    let goal = match goal {
+        Ok(goal) => goal,
+        Err(refusal) => return no_goal(console, &refusal),
+    };
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
     let run = Run::new(steps, goal, &mut cluster, console, interrupt, options);
     let summary = Box::pin(run.drive(observation)).await;

@@ -8,6 +8,7 @@ use crate::model::Verb;
 use crate::report::Console;
 
 pub(super) async fn run(args: Status, console: &mut Console) -> u8 {
+    console.lead_to(args.target.cluster_options());
     let request = session::request(Verb::Up, Duration::ZERO);
     match session::open(&args.target, &request).await {
         Ok((_, observation)) => {

@@ -17,7 +17,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     request.by = args.by;
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
-    request.size_env = args.size_env();
+    request.size_env = args.size_env.map(Into::into);
     if args.no_snapshot {
         request.snapshot = SnapshotChoice::None;
     } else if let Some(file) = args.snapshot {

@@ -8,6 +8,7 @@ use crate::runbook::{Interrupt, Outcome};
 use crate::steps;
 
 pub(super) async fn run(args: Verify, console: &mut Console, interrupt: Interrupt) -> u8 {
+    console.lead_to(args.target.cluster_options());
     let mut request = session::request(Verb::Verify, args.timeout);
     request.hash = args.hash.map(Into::into);
     let (mut cluster, observation) = match session::open(&args.target, &request).await {

@@ -353,14 +353,13 @@ impl Template {
             return PeerList::Fixed(format!("the etcd configuration file {file}"));
         }
         let mut name = "ETCD_INITIAL_CLUSTER".to_owned();
-        match container.flag("initial-cluster") {
+        if let Some(value) = container.flag("initial-cluster") {
             // A variable of the container is looked up; one of the start script is worked out there.
-            Some(value) => match variable_in(&value).filter(|variable| container.names(variable)) {
+            match variable_in(&value).filter(|variable| container.names(variable)) {
                 Some(variable) => name = variable,
                 None if value.contains('$') => return PeerList::Computed,
                 None => return PeerList::Fixed("the flag --initial-cluster".to_owned()),
-            },
-            None => {}
+            }
         }
         match container.env.iter().rev().find(|var| var.name == name) {
             Some(EnvVar { source: EnvSource::Literal(value), .. }) if value.contains("$(") => PeerList::Computed,

@@ -66,6 +66,8 @@ pub struct Console {
     document: Document,
     interrupt: Interrupt,
     run: Option<(String, Goal)>,
+    /// Options that lead to the same cluster again, for commands that go on.
+    cluster_options: String,
     dry_run: bool,
 }
 
@@ -99,8 +101,14 @@ impl Console {
             document: Document::default(),
             interrupt,
             run: None,
+            cluster_options: String::new(),
             dry_run: false,
         }
+    }
+
+    /// Commands that are advised from now on carry these options, which lead to the same cluster again.
+    pub fn lead_to(&mut self, cluster_options: String) {
+        self.cluster_options = cluster_options;
     }
 
     /// Whether there is a person at the other end.
@@ -142,7 +150,7 @@ impl Console {
 
     /// Shows the state of the cluster.
     pub fn status(&mut self, observation: &Observation) {
-        let status = Status::of(observation);
+        let status = Status::of(observation, &self.cluster_options);
         self.result(json!(status), &status.text());
     }
 
@@ -170,7 +178,13 @@ impl Console {
         let advice = trouble.advice.as_ref().map(|advice| format!("\n  {}", styled(DIM, &format!("-> {advice}"))));
         self.say(&format!("{} {}{}", styled(BAD, "error:"), escape(&trouble.message), advice.unwrap_or_default()));
         if self.style.format != Format::Text {
-            let fields = json!({"type": "refused", "outcome": "failed", "trouble": trouble, "exitCode": exit_code});
+            let outcome = match exit_code {
+                3 => "refused",
+                6 => "contradiction",
+                7 => "locked",
+                _ => "failed",
+            };
+            let fields = json!({"type": "refused", "outcome": outcome, "trouble": trouble, "exitCode": exit_code});
             self.result(fields, "");
         }
     }
@@ -222,7 +236,7 @@ impl Reporter for Console {
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
-                    let text = summary::closing(summary, statefulset, goal);
+                    let text = summary::closing(summary, statefulset, goal, &self.cluster_options);
                     self.say(&format!("\n{text}"));
                 }
                 return;

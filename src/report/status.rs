@@ -45,7 +45,7 @@ struct Row {
 }
 
 impl Status {
-    pub(super) fn of(observation: &Observation) -> Self {
+    pub(super) fn of(observation: &Observation, options: &str) -> Self {
         let set = &observation.statefulset;
         let stage = Stage::of(observation);
         let members = observation.members.known();
@@ -77,7 +77,7 @@ impl Status {
         }
         let next = stage
             .verb(set.readable_record().as_ref())
-            .map(|verb| format!("etcd-scale {} --sts {} -n {}", verb.word(), set.name, set.namespace));
+            .map(|verb| format!("etcd-scale {} --sts {} -n {}{options}", verb.word(), set.name, set.namespace));
         Self {
             statefulset: format!("{}/{}", set.namespace, set.name),
             stage,

@@ -7,11 +7,11 @@ use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Goal, Verb};
 use crate::runbook::{Level, Outcome, Summary};
 
-/// The closing lines. `statefulset` is `namespace/name`.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
-    let again = again(statefulset, goal);
+/// The closing lines. `statefulset` is `namespace/name`; `options` lead to the same cluster again.
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> String {
+    let again = again(statefulset, goal, options);
     let mut text = match &summary.outcome {
-        Outcome::Done => done(summary, statefulset, goal),
+        Outcome::Done => done(summary, statefulset, goal, options),
         Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
         Outcome::Paused { before } => {
             format!("{} before {before}. Go on with: {again}", styled(NOTE, "Paused"))
@@ -86,7 +86,7 @@ fn nothing() -> String {
     "Nothing was changed in the cluster.".to_owned()
 }
 
-fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
+fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> String {
     match goal.verb {
         Verb::Check => {
             return format!(
@@ -126,14 +126,15 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
         let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
         let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
         let next = if goal.to < 3 {
-            format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace} --to 3")
+            format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace}{options} --to 3")
         } else {
-            format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}")
+            format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}{options}")
         };
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
         if goal.to < 3 {
-            let now =
-                format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
+            let now = format!(
+                "or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}{options}"
+            );
             let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
         }
     }
@@ -141,8 +142,8 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
 }
 
 /// The command that goes on with a run.
-fn again(statefulset: &str, goal: &Goal) -> String {
+fn again(statefulset: &str, goal: &Goal, options: &str) -> String {
     let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
     let to = if goal.from == goal.to { String::new() } else { format!(" --to {}", goal.to) };
-    format!("etcd-scale {} --sts {name} -n {namespace}{to}", goal.verb.word())
+    format!("etcd-scale {} --sts {name} -n {namespace}{options}{to}", goal.verb.word())
 }

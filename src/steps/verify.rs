@@ -1,8 +1,13 @@
 //! `verify`: proof from the members themselves that the cluster is whole.
 
+use std::time::Duration;
+
 use super::hashes::{Hashes, compare_hashes, compare_with_first};
 use crate::model::{Goal, Member, Observation, Rollout};
 use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
+
+/// A compaction in between is no fault: hashes are tried again at least this long.
+const COMPARABLE: Duration = Duration::from_secs(30);
 
 /// Proves that the cluster is whole.
 pub struct Verify;
@@ -42,7 +47,7 @@ impl Step for Verify {
                 until: "hashes that can be compared".to_owned(),
                 seen: why,
                 progress: None,
-                limit: goal.timeout,
+                limit: goal.timeout.max(COMPARABLE),
                 wake: Wake::Members,
                 way_out: "compare again when the cluster is quieter: etcd-scale verify".to_owned(),
             });

@@ -66,6 +66,7 @@ fn imports_go_one_way() {
         let Some((layer, _)) = name.split_once('/') else { continue };
         let (_, below) = LAYERS.iter().find(|(known, _)| *known == layer).expect("a layer that is not known");
         let code = code(&text);
+        assert!(!code.contains("use crate::{"), "{name} imports from several layers in one line");
         for (other, _) in LAYERS.iter().filter(|(other, _)| *other != layer && !below.contains(other)) {
             if code.contains(&format!("crate::{other}")) {
                 wrong.push(format!("{name} uses {other}"));

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use kube::client::AuthError;
+
 use crate::cluster::chain;
 use crate::runbook::{Trouble, TroubleKind};
 
@@ -48,6 +50,12 @@ fn trouble(what: &str, error: &kube::Error) -> Trouble {
                 _ => trouble,
             }
         }
+        // kube's own text shows the whole output of the plugin in debug form, with what it printed.
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out, .. }) => Trouble::new(
+            TroubleKind::Refused,
+            format!("cannot {what}: the kubeconfig's credential plugin {cmd} failed with {}", out.status),
+        )
+        .advise("run the plugin by hand to see why, and log in again"),
         kube::Error::Auth(error) => {
             Trouble::new(TroubleKind::Refused, format!("cannot {what}: no credentials: {}", chain(error)))
                 .advise("check the user in the kubeconfig")

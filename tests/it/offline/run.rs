@@ -270,6 +270,56 @@ async fn a_change_that_is_taken_back_each_time_is_not_made_for_ever() {
 }
 
 #[tokio::test]
+async fn a_run_that_began_meanwhile_is_not_overwritten() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    world.meddling = Some(("save-snapshot", |observation| {
+        let goal = Goal::resolve(&up_to(3, "other"), observation).unwrap();
+        let record = Record::opening(&goal, observation, None);
+        observation.statefulset.annotations.insert(etcd_scale::model::RUN_ANNOTATION.into(), record.to_annotation());
+    }));
+    let summary = drive(&mut world, &mut heard, 3, "run", YES).await;
+    assert!(matches!(summary.outcome, Outcome::Contradiction { .. }), "{:?}", summary.outcome);
+    assert_eq!(world.applied, ["save-snapshot"]);
+}
+
+#[tokio::test]
+async fn a_member_removed_by_hand_is_not_added_over_its_data() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    world.faults.push(("promote", TroubleKind::Refused, 1, false));
+    let summary = drive(&mut world, &mut heard, 3, "first", YES).await;
+    assert!(matches!(summary.outcome, Outcome::Failed { step: "promote", .. }), "{:?}", summary.outcome);
+    let etcd_scale::model::Known::Known(members) = &mut world.observation.members else { panic!("no members") };
+    members.list.retain(|member| !member.learner);
+    let refusal = Goal::resolve(&up_to(3, "second"), &world.observation);
+    assert!(matches!(refusal, Err(etcd_scale::model::GoalRefusal::Contradiction { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn settling_what_others_have_settled_clears_the_record() {
+    let (mut world, mut heard) = (Foreseen::new(rok(3)), Heard::default());
+    let mut request = up_to(4, "first");
+    request.rollout = Some(etcd_scale::model::RolloutPolicy::Defer);
+    let goal = Goal::resolve(&request, &world.observation).unwrap();
+    let observation = world.observation.clone();
+    let run = Run::new(steps::up(), goal, &mut world, &mut heard, Interrupt::default(), YES);
+    assert_eq!(run.drive(observation).await.outcome, Outcome::Done);
+    // Somebody brings the template along and puts the strategy back.
+    world.observation.statefulset.strategy = rok(3).statefulset.strategy;
+    for pod in &mut world.observation.pods {
+        pod.revision = world.observation.statefulset.update_revision.clone();
+    }
+    let mut request = up_to(4, "second");
+    request.verb = etcd_scale::model::Verb::Settle;
+    let goal = Goal::resolve(&request, &world.observation).unwrap();
+    let observation = world.observation.clone();
+    let run = Run::new(steps::settle(), goal, &mut world, &mut heard, Interrupt::default(), YES);
+    let summary = run.drive(observation).await;
+    assert_eq!(summary.outcome, Outcome::Done);
+    assert!(!summary.deferred);
+    assert!(world.observation.statefulset.run_annotation().is_none());
+}
+
+#[tokio::test]
 async fn a_vanished_annotation_or_lock_stops_the_run() {
     let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
     world.meddling = Some(("add-learner", |observation| observation.statefulset.annotations.clear()));

@@ -256,8 +256,8 @@ impl Walk {
             Change::PatchStatefulSet { strategy, .. } => {
                 assert!(members.learners().count() == 1, "a pod without a member:\n{}", way());
                 let next = observation.after(change);
-                let guarded = strategy_is_on_delete(&set.strategy)
-                    || partition_of(&next.statefulset.strategy) == set.start + set.replicas;
+                let guarded =
+                    strategy_is_on_delete(&set.strategy) || partition_of(&next.statefulset.strategy) == set.replicas;
                 assert!(guarded && (strategy.is_some() || strategy_is_on_delete(&set.strategy)), "{}", way());
                 assert!(
                     !next.moves().iter().any(|step| matches!(step, Move::PodReplaced(_))),
@@ -368,9 +368,29 @@ fn every_policy_and_strategy_keeps_the_promises() {
     let mut ordered = rok(2);
     ordered.statefulset.ordered_ready = true;
     walk(ordered, up_to(3, "run"), 0);
-    let mut shifted = with_strategy(2, json!({"type": "RollingUpdate"}));
-    shifted.statefulset.ordered_ready = true;
-    walk(shifted, up_to(3, "run"), 0);
+}
+
+#[test]
+fn ordinals_may_start_anywhere() {
+    for strategy in
+        [json!({"type": "RollingUpdate"}), json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}})]
+    {
+        let shifted = shifted_by(5, with_strategy(2, strategy));
+        let found = walk(shifted, up_to(3, "run"), 0);
+        assert!(found.refused == 0, "{found:?}");
+    }
+}
+
+/// The same cluster with `spec.ordinals.start`.
+fn shifted_by(start: i32, observation: Observation) -> Observation {
+    let mut text = serde_json::to_string(&observation).unwrap();
+    for ordinal in (0..observation.statefulset.replicas).rev() {
+        text = text.replace(&format!("rok-etcd-{ordinal}"), &format!("rok-etcd-{}", ordinal + start));
+        text = text.replace(&format!("\"ordinal\":{ordinal},"), &format!("\"ordinal\":{},", ordinal + start));
+    }
+    let mut shifted: Observation = serde_json::from_str(&text).unwrap();
+    shifted.statefulset.start = start;
+    shifted
 }
 
 #[test]
