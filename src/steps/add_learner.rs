@@ -60,7 +60,7 @@ impl Step for AddLearner {
         {
             return Verdict::Refuse(Refusal::because(
                 format!("etcd has refused the new member for {} s: {}", RECONNECTING.as_secs(), failing.last),
-                "some members hold another inactive although all answer; look for connection errors between them in \
+                "every member holds another inactive although all answer; look for connection errors between them in \
                  their logs, and restart the pod that the others name there",
             ));
         }

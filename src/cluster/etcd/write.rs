@@ -1,4 +1,4 @@
-//! Changing etcd: members added and promoted, leadership moved. Each call goes to the member that decides.
+//! Changing etcd: members added and promoted, leadership moved. Each call goes to the member that decides first.
 
 use std::time::Duration;
 
@@ -13,11 +13,28 @@ use crate::runbook::{Trouble, TroubleKind};
 const CHANGE: Duration = Duration::from_secs(10);
 
 impl Etcd {
-    /// Adds a learner, through the leader.
+    /// Adds a learner, through the leader, else through the other voters in turn.
+    ///
+    /// etcd refuses with "unhealthy cluster" where the member that is asked has not been connected to every other for
+    /// 5 s by its own account (`isConnectedFullySince`). That account can be wrong on one side for a long time after a
+    /// connection was made anew, while the members at the other end know better.
     pub(in crate::cluster) async fn add_learner(&self, peer_url: &str, seen: &Observation) -> Result<(), Trouble> {
-        let mut client = self.leader(seen)?;
-        let options = MemberAddOptions::new().with_is_learner();
-        call("add the member", CHANGE, client.member_add([peer_url], Some(options))).await.map(|_| ())
+        let mut refused = Trouble::new(TroubleKind::NotYet, "no voter answers just now");
+        for pod in clients_to_ask(seen) {
+            let Some(mut client) =
+                seen.pods.iter().find(|candidate| candidate.name == pod).and_then(|pod| self.known(pod))
+            else {
+                continue;
+            };
+            let options = MemberAddOptions::new().with_is_learner();
+            match call("add the member", CHANGE, client.member_add([peer_url], Some(options))).await {
+                Ok(_) => return Ok(()),
+                Err(trouble) if trouble.kind == TroubleKind::NotYet => refused = trouble,
+                // Anything else may have been a yes: it is looked at before anybody else is asked.
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Err(refused)
     }
 
     /// Promotes a learner, through the leader itself: a follower that forwards loses the reason of a refusal, and with

@@ -375,15 +375,15 @@ fn ordinals_may_start_anywhere() {
     for strategy in
         [json!({"type": "RollingUpdate"}), json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}})]
     {
-        let shifted = shifted_by(5, with_strategy(2, strategy));
+        let shifted = shifted_by(5, &with_strategy(2, strategy));
         let found = walk(shifted, up_to(3, "run"), 0);
         assert!(found.refused == 0, "{found:?}");
     }
 }
 
 /// The same cluster with `spec.ordinals.start`.
-fn shifted_by(start: i32, observation: Observation) -> Observation {
-    let mut text = serde_json::to_string(&observation).unwrap();
+fn shifted_by(start: i32, observation: &Observation) -> Observation {
+    let mut text = serde_json::to_string(observation).unwrap();
     for ordinal in (0..observation.statefulset.replicas).rev() {
         text = text.replace(&format!("rok-etcd-{ordinal}"), &format!("rok-etcd-{}", ordinal + start));
         text = text.replace(&format!("\"ordinal\":{ordinal},"), &format!("\"ordinal\":{},", ordinal + start));
