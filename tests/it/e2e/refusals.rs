@@ -18,14 +18,23 @@ fn refused(cluster: &Cluster, options: &[&str], fact: &str) -> Ended {
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn a_hung_member() {
-    let cluster = Manifest::new().launch(Launch::Child).start("hung");
+    let cluster = Manifest::new().replicas(3).launch(Launch::Child).start("hung");
     cluster.hang("etcd-1");
 
-    refused(&cluster, &[], "etcd-1").says("does not answer");
+    refused(&cluster, &[], "voter etcd-1 does not answer");
 
     cluster.unhang("etcd-1");
-    cluster.rests(2);
+    cluster.rests(3);
     cluster.run(&["check"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_hung_member_that_takes_the_quorum_along() {
+    let cluster = Manifest::new().launch(Launch::Child).start("hung-of-two");
+    cluster.hang("etcd-1");
+
+    refused(&cluster, &[], "no quorum").says("etcd-1");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn no_kubeconfig() {
 fn no_such_namespace() {
     for verb in VERBS {
         let ended = Program::new(verb).arguments(&["--sts", "etcd", "-n", "none-such"]).run();
-        assert_soon(&ended, &["none-such"]);
+        assert_soon(&ended, &["namespace none-such does not exist"]);
     }
 }
 
@@ -94,7 +94,7 @@ fn no_such_statefulset() {
     let cluster = Namespace::new("no-set");
     for verb in VERBS {
         let ended = Program::new(verb).arguments(&["--sts", "none-such", "-n", &cluster.name]).run();
-        assert_soon(&ended, &["none-such", "not found"]);
+        assert_soon(&ended, &["there is no StatefulSet none-such", &cluster.name]);
     }
 }
 

@@ -85,16 +85,20 @@ impl Cluster {
         self.pods().iter().map(|pod| (name_of(pod), text(&pod["metadata"]["uid"]))).collect()
     }
 
-    /// Waits until nothing is under way: `pods` pods, all ready, all on the present template.
-    pub(in crate::e2e) fn rests(&self, pods: usize) {
+    /// Waits until nothing is under way: `size` pods, all ready, all on the present template.
+    pub(in crate::e2e) fn rests(&self, size: usize) {
         eventually("the pods to be ready", || {
-            let set = self.set();
+            // One call, because it is repeated.
+            let (pods, set): (Vec<_>, Vec<_>) =
+                self.list("statefulset,pod").into_iter().partition(|object| object["kind"] == "Pod");
+            let set = set.first().ok_or("no StatefulSet")?;
             let status = &set["status"];
             let quiet = status["observedGeneration"] == set["metadata"]["generation"]
-                && status["readyReplicas"] == json!(pods)
-                && status["replicas"] == json!(pods)
+                && status["readyReplicas"].as_u64().unwrap_or_default() == size as u64
+                && status["replicas"] == json!(size)
                 && status["currentRevision"] == status["updateRevision"];
-            if quiet && self.unready().is_empty() { Ok(()) } else { Err(format!("{status}, {:?}", self.unready())) }
+            let up = pods.iter().filter(|pod| is_up(pod)).count();
+            if quiet && up == size && pods.len() == size { Ok(()) } else { Err(format!("{up} pods up, {status}")) }
         });
     }
 

@@ -158,7 +158,7 @@ impl Manifest {
         let Image(image) = &self.image;
         let pull = setting("E2E_PULL_POLICY", "Never");
         let mut probe = self.probe.clone();
-        probe["periodSeconds"] = json!(1);
+        probe["periodSeconds"] = json!(2);
         probe["timeoutSeconds"] = json!(5);
         let mut set = json!({
             "apiVersion": "apps/v1",

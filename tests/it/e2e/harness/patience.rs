@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How long to pause between two looks.
-const PAUSE: Duration = Duration::from_millis(150);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Looks until `look` finds what it looks for; its error says what it saw instead.
 pub(in crate::e2e) fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
