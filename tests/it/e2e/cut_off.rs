@@ -1,5 +1,6 @@
 //! Runs that are cut off: killed at any moment, interrupted, paused; and finished by the next.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use super::harness::{Cluster, Manifest, Running};
@@ -20,14 +21,15 @@ fn rounds(test: &str, mut round: impl FnMut(&mut fastrand::Rng, &str)) {
     }
 }
 
-/// Reads on for `events` events at most, then kills the run. How often a call is repeated depends on the machine's speed,
-/// so repetitions do not count.
+/// Reads on until `events` different events have come, then kills the run. How often a call is repeated depends on the
+/// machine's speed, so repetitions do not count.
 fn kill_after(mut running: Running, events: usize, told: &str) {
-    let mut heard = 0;
-    while heard < events {
+    let mut heard = BTreeSet::new();
+    while heard.len() < events {
         let Some(event) = running.event() else { break };
-        heard += usize::from(!event.is("change-failed"));
+        heard.insert(event.moment());
     }
+    let heard = heard.len();
     let killed = running.kill();
     let last = killed.stdout.lines().last().unwrap_or_default().chars().take(160).collect::<String>();
     drop(writeln!(std::io::stderr(), "{told}: killed after {heard} of {events} events, the last: {last}"));

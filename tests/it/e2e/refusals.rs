@@ -1,6 +1,8 @@
 //! Facts that stand in the way: each is named, and nothing is changed.
 
-use serde_json::json;
+use std::fs;
+
+use serde_json::{Value, json};
 
 use super::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, kubectl_create, kubectl_json};
 
@@ -249,7 +251,25 @@ fn what_is_needed_is_enough() {
     let user = account(&cluster, "operator", None);
 
     cluster.run(&["check", "--as", &user]).exits(0).says("unknown");
-    cluster.run(&["up", "--yes", "--as", &user]).exits(0);
+    let arguments = ["up", "--to", "3", "--yes", "-o", "json", "--no-snapshot", "--as", &user];
+    let document = cluster.run(&arguments).exits(0).document();
 
     cluster.has_grown(3, &strategy);
+    assert_tells_the_whole_run(&cluster, &document);
+    assert_eq!(fs::read_dir(cluster.desk()).unwrap().count(), 0, "--no-snapshot leaves no file");
+}
+
+/// The document of a whole run, for programs.
+#[track_caller]
+fn assert_tells_the_whole_run(cluster: &Cluster, document: &Value) {
+    assert_eq!(document["outcome"], "done", "{document:#}");
+    assert_eq!(document["exitCode"], 0);
+    assert_eq!(document["statefulset"], format!("{}/{SET}", cluster.name()));
+    let changes = document["changes"].as_array().expect("changes");
+    for kind in ["add-learner", "patch-statefulset", "promote", "lower-partition", "close-run"] {
+        assert!(changes.iter().any(|change| change["kind"] == kind), "{kind} is missing: {document:#}");
+    }
+    let promoted = changes.iter().find(|change| change["kind"] == "promote").expect("a promotion");
+    let ids: Vec<_> = cluster.members().iter().map(|member| json!(format!("{:x}", member.id))).collect();
+    assert!(ids.contains(&promoted["member"]), "member ids are lower-case hex: {ids:?} {promoted}");
 }

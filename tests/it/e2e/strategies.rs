@@ -44,8 +44,8 @@ fn with_on_delete() {
     cluster.has_grown(3, &strategy);
     watch.had_one_down_at_most(&cluster, 3);
     let count = |kind: &str| ended.changes().iter().filter(|change| change["kind"] == kind).count();
-    assert_eq!(count("deletePod"), 2, "each old pod is deleted once\n{ended}");
-    assert_eq!(count("lowerPartition"), 0, "there is no partition under OnDelete\n{ended}");
+    assert_eq!(count("delete-pod"), 2, "each old pod is deleted once\n{ended}");
+    assert_eq!(count("lower-partition"), 0, "there is no partition under OnDelete\n{ended}");
     assert_eq!(cluster.on_present_template().len(), 3);
 }
 

@@ -290,6 +290,13 @@ impl Event {
         self.0["type"] == kind
     }
 
+    /// What it tells, the same for every repetition of it.
+    pub(in crate::e2e) fn moment(&self) -> String {
+        let Self(event) = self;
+        let change = event["change"].get("kind").unwrap_or(&event["change"]);
+        format!("{} {} {change} {}", event["type"], event["step"], event["seen"])
+    }
+
     /// The change that begins here.
     pub(in crate::e2e) fn change_started(&self) -> Option<&Value> {
         self.is("change-started").then(|| &self.0["change"])
