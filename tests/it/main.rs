@@ -4,4 +4,5 @@
 
 mod architecture;
 mod command_line;
+mod e2e;
 mod offline;

@@ -1,0 +1,292 @@
+//! One etcd cluster in a namespace of a test's own, and the facts that tests ask of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::kubectl::try_kubectl;
+use super::manifest::claim_template;
+use super::{
+    CLAIM, Ended, Manifest, Member, Namespace, Program, SET, Standing, eventually, kubectl, kubectl_create,
+    kubectl_json,
+};
+
+/// The record of an unfinished run.
+const RECORD: &str = "etcd-scale.io/run";
+
+/// A StatefulSet that runs etcd. Its namespace goes with it.
+pub(in crate::e2e) struct Cluster {
+    namespace: Namespace,
+    /// Where the program under test runs, and leaves its snapshots.
+    desk: TempDir,
+}
+
+impl Cluster {
+    pub(super) fn start(manifest: &Manifest, test: &str) -> Self {
+        let namespace = Namespace::new(test);
+        kubectl_create(&manifest.objects(&namespace.name));
+        let cluster = Self { namespace, desk: tempfile::tempdir().expect("a temporary directory") };
+        cluster.rests(manifest.size());
+        cluster
+    }
+
+    pub(in crate::e2e) fn name(&self) -> &str {
+        &self.namespace.name
+    }
+
+    /// The directory that the program runs in.
+    pub(in crate::e2e) fn desk(&self) -> &Path {
+        self.desk.path()
+    }
+
+    /// The program under test on this cluster: a verb and its options.
+    pub(in crate::e2e) fn program(&self, arguments: &[&str]) -> Program {
+        Program::new(arguments).arguments(&["--sts", SET, "-n", self.name()]).directory(self.desk())
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(in crate::e2e) fn run(&self, arguments: &[&str]) -> Ended {
+        self.program(arguments).run()
+    }
+
+    /// kubectl in this namespace.
+    #[track_caller]
+    pub(in crate::e2e) fn kubectl(&self, arguments: &[&str]) -> String {
+        kubectl(&[arguments, &["-n", self.name()]].concat())
+    }
+
+    #[track_caller]
+    fn get(&self, what: &[&str]) -> Value {
+        kubectl_json(&[&["get", "-n", self.name()], what].concat())
+    }
+
+    /// The StatefulSet.
+    #[track_caller]
+    pub(in crate::e2e) fn set(&self) -> Value {
+        self.get(&["statefulset", SET])
+    }
+
+    #[track_caller]
+    pub(in crate::e2e) fn pods(&self) -> Vec<Value> {
+        self.list("pod")
+    }
+
+    #[track_caller]
+    fn list(&self, kind: &str) -> Vec<Value> {
+        self.get(&[kind])["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Uids of the pods, by name.
+    #[track_caller]
+    pub(in crate::e2e) fn uids(&self) -> BTreeMap<String, String> {
+        self.pods().iter().map(|pod| (name_of(pod), text(&pod["metadata"]["uid"]))).collect()
+    }
+
+    /// Waits until nothing is under way: `size` pods, all ready, all on the present template.
+    pub(in crate::e2e) fn rests(&self, size: usize) {
+        eventually("the pods to be ready", || {
+            // One call, because it is repeated.
+            let (pods, set): (Vec<_>, Vec<_>) =
+                self.list("statefulset,pod").into_iter().partition(|object| object["kind"] == "Pod");
+            let set = set.first().ok_or("no StatefulSet")?;
+            let status = &set["status"];
+            let quiet = status["observedGeneration"] == set["metadata"]["generation"]
+                && status["readyReplicas"].as_u64().unwrap_or_default() == size as u64
+                && status["replicas"] == json!(size)
+                && status["currentRevision"] == status["updateRevision"];
+            let up = pods.iter().filter(|pod| is_up(pod)).count();
+            if quiet && up == size && pods.len() == size { Ok(()) } else { Err(format!("{up} pods up, {status}")) }
+        });
+    }
+
+    /// Names of pods that are not ready with all containers, or on their way out.
+    pub(in crate::e2e) fn unready(&self) -> Vec<String> {
+        self.pods().iter().filter(|pod| !is_up(pod)).map(name_of).collect()
+    }
+
+    /// Runs a command in a pod's etcd container.
+    pub(in crate::e2e) fn try_exec(&self, pod: &str, command: &[&str]) -> Result<String, String> {
+        let exec = ["exec", "-n", self.name(), pod, "-c", "etcd", "--"];
+        try_kubectl(&[&exec[..], command].concat(), None)
+    }
+
+    #[track_caller]
+    pub(in crate::e2e) fn exec(&self, pod: &str, command: &[&str]) -> String {
+        self.try_exec(pod, command).unwrap_or_else(|said| panic!("{} in {pod}: {said}", command.join(" ")))
+    }
+
+    /// The member list, from the first pod.
+    #[track_caller]
+    pub(in crate::e2e) fn members(&self) -> Vec<Member> {
+        self.try_members().unwrap_or_else(|said| panic!("member list: {said}"))
+    }
+
+    fn try_members(&self) -> Result<Vec<Member>, String> {
+        let list = self.try_exec(&pod(0), &["etcdctl", "member", "list", "-w", "json"])?;
+        Ok(Member::all(&serde_json::from_str(&list).map_err(|error| error.to_string())?))
+    }
+
+    /// Name of the leader's pod, and the raft term.
+    pub(in crate::e2e) fn leader(&self) -> (String, u64) {
+        eventually("a leader", || {
+            let text = self.try_exec(&pod(0), &["etcdctl", "endpoint", "status", "--cluster", "-w", "json"])?;
+            let statuses: Vec<Value> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+            let leads = |status: &&Value| status["Status"]["leader"] == status["Status"]["header"]["member_id"];
+            let leader = statuses.iter().find(leads).ok_or("nobody leads")?;
+            // An endpoint is http://POD.SERVICE...:2379.
+            let endpoint = leader["Endpoint"].as_str().unwrap_or_default().trim_start_matches("http://");
+            let name = endpoint.split('.').next().unwrap_or_default().to_owned();
+            Ok((name, leader["Status"]["raftTerm"].as_u64().expect("a term")))
+        })
+    }
+
+    /// Makes `name` the leader.
+    pub(in crate::e2e) fn lead(&self, name: &str) {
+        let (leader, _) = self.leader();
+        if leader == name {
+            return;
+        }
+        let target = self.members().into_iter().find(|member| member.name == name).expect("a member of that name");
+        self.exec(&leader, &["etcdctl", "move-leader", &format!("{:x}", target.id)]);
+        eventually("the leader to change", || {
+            let (leader, _) = self.leader();
+            if leader == name { Ok(()) } else { Err(format!("{leader} leads")) }
+        });
+    }
+
+    /// Stops a member's process without ending it. The cluster must have been launched with [`super::Launch::Child`].
+    pub(in crate::e2e) fn hang(&self, pod: &str) {
+        self.exec(pod, &["sh", "-c", "kill -STOP $(pidof etcd)"]);
+    }
+
+    /// Lets it go on.
+    pub(in crate::e2e) fn unhang(&self, pod: &str) {
+        self.exec(pod, &["sh", "-c", "kill -CONT $(pidof etcd)"]);
+    }
+
+    /// Makes the claim that the pod of an ordinal would make.
+    pub(in crate::e2e) fn make_claim(&self, ordinal: usize) -> String {
+        let mut claim = claim_template();
+        let name = format!("{CLAIM}-{}", pod(ordinal));
+        claim["apiVersion"] = json!("v1");
+        claim["kind"] = json!("PersistentVolumeClaim");
+        claim["metadata"] = json!({"name": name, "namespace": self.name()});
+        kubectl_create(&claim);
+        name
+    }
+
+    #[track_caller]
+    pub(in crate::e2e) fn standing(&self) -> Standing {
+        let set = self.set();
+        let names = |kind| -> BTreeSet<String> { self.list(kind).iter().map(name_of).collect() };
+        Standing {
+            spec: set["spec"].clone(),
+            annotations: set["metadata"]["annotations"].clone(),
+            pods: self.uids(),
+            claims: names("persistentvolumeclaim"),
+            leases: names("lease"),
+            members: self.try_members().ok(),
+        }
+    }
+
+    /// Resource versions of everything that a run may change.
+    #[track_caller]
+    pub(in crate::e2e) fn versions(&self) -> BTreeMap<String, String> {
+        self.list("statefulset,pod,persistentvolumeclaim,service,lease,configmap")
+            .iter()
+            .map(|object| {
+                (format!("{} {}", object["kind"], name_of(object)), text(&object["metadata"]["resourceVersion"]))
+            })
+            .collect()
+    }
+
+    /// The record of an unfinished run, where one stands.
+    #[track_caller]
+    pub(in crate::e2e) fn record(&self) -> Option<Value> {
+        let set = self.set();
+        let text = set["metadata"]["annotations"][RECORD].as_str()?;
+        Some(serde_json::from_str(text).expect("the record is JSON"))
+    }
+
+    /// The update strategy.
+    #[track_caller]
+    pub(in crate::e2e) fn strategy(&self) -> Value {
+        self.set()["spec"]["updateStrategy"].clone()
+    }
+
+    /// The value of a variable of the etcd container in the template.
+    #[track_caller]
+    pub(in crate::e2e) fn variable(&self, name: &str) -> Option<String> {
+        let set = self.set();
+        let variables = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default();
+        variables.iter().find(|variable| variable["name"] == name).and_then(|v| v["value"].as_str().map(str::to_owned))
+    }
+
+    /// Proves a membership: so many voters, all started, no learner, and as many pods, all ready.
+    #[track_caller]
+    pub(in crate::e2e) fn has_voters(&self, size: usize) {
+        let members = self.members();
+        assert_eq!(members.len(), size, "{members:#?}");
+        assert!(members.iter().all(|member| !member.learner && !member.name.is_empty()), "{members:#?}");
+        let set = self.set();
+        assert_eq!(set["spec"]["replicas"], json!(size));
+        let wanted: Vec<String> = (0..size).map(pod).collect();
+        let pods = self.pods();
+        assert_eq!(pods.iter().map(name_of).collect::<Vec<_>>(), wanted);
+        assert_eq!(self.unready(), Vec::<String>::new());
+        for pod in &pods {
+            assert_eq!(pod["status"]["containerStatuses"].as_array().map(Vec::len), Some(2));
+        }
+    }
+
+    /// Proves that no run has left anything behind: no record, no lock.
+    #[track_caller]
+    pub(in crate::e2e) fn has_no_traces(&self) {
+        assert_eq!(self.record(), None);
+        assert_eq!(self.list("lease").iter().map(name_of).collect::<Vec<_>>(), Vec::<String>::new());
+    }
+
+    /// Proves the end of a whole run to `size` members: voters, pods, template, strategy, no traces.
+    #[track_caller]
+    pub(in crate::e2e) fn has_grown(&self, size: usize, strategy: &Value) {
+        self.has_voters(size);
+        self.has_no_traces();
+        assert_eq!(self.strategy(), *strategy);
+        assert_eq!(self.variable("ETCD_INITIAL_CLUSTER_STATE").as_deref(), Some("existing"));
+        assert_eq!(self.variable("ETCD_CLUSTER_SIZE"), Some(size.to_string()));
+        assert_eq!(self.variable("ETCDCTL_API").as_deref(), Some("3"));
+    }
+
+    /// Names of pods that run the present template.
+    #[track_caller]
+    pub(in crate::e2e) fn on_present_template(&self) -> Vec<String> {
+        let set = self.set();
+        let revision = &set["status"]["updateRevision"];
+        let pods = self.pods();
+        let present = pods.iter().filter(|pod| pod["metadata"]["labels"]["controller-revision-hash"] == *revision);
+        present.map(name_of).collect()
+    }
+}
+
+/// The pod of an ordinal.
+pub(super) fn pod(ordinal: usize) -> String {
+    format!("{SET}-{ordinal}")
+}
+
+pub(super) fn name_of(object: &Value) -> String {
+    text(&object["metadata"]["name"])
+}
+
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Whether a pod is ready and stays.
+pub(super) fn is_up(pod: &Value) -> bool {
+    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+    pod["metadata"]["deletionTimestamp"].is_null()
+        && pod["status"]["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(ready))
+}

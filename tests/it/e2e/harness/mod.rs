@@ -1,0 +1,24 @@
+//! What the end-to-end tests stand on: clusters of their own to change, the program under test, and ways to look.
+
+mod cluster;
+mod kubectl;
+mod manifest;
+mod namespace;
+mod patience;
+mod pod_watch;
+mod program;
+mod standing;
+
+pub(super) use cluster::Cluster;
+pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json};
+pub(super) use manifest::{CLAIM, Image, Launch, Manifest, SERVICE, SET};
+pub(super) use namespace::Namespace;
+pub(super) use patience::eventually;
+pub(super) use pod_watch::PodWatch;
+pub(super) use program::{Ended, Program, Running, assert_plain};
+pub(super) use standing::{Member, Standing};
+
+/// A setting of the suite from the environment.
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
+}

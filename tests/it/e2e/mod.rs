@@ -1,0 +1,18 @@
+//! The end-to-end suite: the program as operators run it, on whatever cluster `KUBECONFIG` names.
+//!
+//! `cargo test --test it e2e:: -- --ignored --test-threads 2`
+//!
+//! The environment tells what the cluster has: `E2E_IMAGE` (an image with etcd, etcdctl and a shell), `E2E_IMAGE_35` or
+//! `E2E_35` for the tests on etcd 3.5, `E2E_PULL_POLICY`, and `E2E_STORAGE_CLASS`. `E2E_KILLS` is the number of rounds of
+//! killing a run, `E2E_SEED` repeats one.
+
+mod cut_off;
+mod harness;
+mod prompts;
+mod refusals;
+mod settle;
+mod stillborn;
+mod strategies;
+mod unreachable;
+mod up;
+mod verbs;

@@ -1,0 +1,110 @@
+//! Questions at a terminal.
+
+use std::process::Command;
+
+use rexpect::session::PtySession;
+
+use super::harness::{Cluster, Manifest, assert_plain};
+
+/// How long the run may be silent, in milliseconds.
+const SILENCE: u64 = 240_000;
+
+const QUESTION: &str = "[y]es, [N]o, [d]etails, [a]ll: ";
+
+/// Starts `up` at a terminal, under a shell that tells how it ended.
+fn at_a_terminal(cluster: &Cluster) -> PtySession {
+    let up = cluster.program(&["up"]).into_command();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap : INT; \"$@\"; echo \"exit code $?\"", "sh"]);
+    shell.arg(up.get_program()).args(up.get_args()).current_dir(cluster.desk()).env("TERM", "xterm");
+    rexpect::session::spawn_command(shell, Some(SILENCE)).expect("it starts")
+}
+
+/// Waits for its end. The exit code and what it said last.
+fn end(mut session: PtySession) -> (i32, String) {
+    let text = session.exp_eof().expect("it ends");
+    let code = text.rsplit("exit code ").next().and_then(|code| code.trim().parse().ok());
+    (code.unwrap_or_else(|| panic!("it did not end by itself\n{text}")), text)
+}
+
+fn answer(session: &mut PtySession, answer: &str) -> String {
+    let before = session.exp_string(QUESTION).expect("a question");
+    session.send_line(answer).expect("it listens");
+    before
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn details_and_then_no() {
+    let cluster = Manifest::new().start("prompt-no");
+    let (before, versions) = (cluster.standing(), cluster.versions());
+    let mut session = at_a_terminal(&cluster);
+
+    let plan = answer(&mut session, "d");
+    assert!(plan.contains("Plan") && plan.contains("Raise the StatefulSet from 2 to 3 pods"), "{plan}");
+    assert_plain(&plan);
+    let details = answer(&mut session, "what?");
+    assert!(details.contains("same as") && details.contains("undo"), "{details}");
+    let hint = answer(&mut session, "n");
+    assert!(hint.contains("Please answer"), "{hint}");
+
+    let (code, last) = end(session);
+    assert_eq!(code, 4, "{last}");
+    assert!(last.contains("Declined") && last.contains("Nothing was changed"), "{last}");
+    assert_plain(&last);
+    assert_eq!(cluster.standing(), before);
+    assert_eq!(cluster.versions(), versions);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn one_yes_and_then_no_stops_half_way() {
+    let cluster = Manifest::new().start("prompt-yes");
+    let mut session = at_a_terminal(&cluster);
+
+    answer(&mut session, "y");
+    // The snapshot was the first; the learner is asked for by itself.
+    let asked = answer(&mut session, "yes");
+    assert!(asked.contains("as a learner"), "{asked}");
+    let asked = answer(&mut session, "");
+    assert!(asked.contains("spec.replicas: 3"), "{asked}");
+
+    let (code, last) = end(session);
+    assert_eq!(code, 4, "{last}");
+    assert!(last.contains("Declined") && last.contains("Go on with: etcd-scale up"), "{last}");
+    assert_eq!(cluster.members().iter().filter(|member| member.learner).count(), 1);
+    assert_eq!(cluster.set()["spec"]["replicas"], 2);
+    assert!(cluster.record().is_some(), "the record stays for the next run");
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn all_goes_through() {
+    let cluster = Manifest::new().start("prompt-all");
+    let strategy = cluster.strategy();
+    let mut session = at_a_terminal(&cluster);
+
+    answer(&mut session, "a");
+
+    let (code, last) = end(session);
+    assert_eq!(code, 0, "{last}");
+    assert!(last.contains("Done:"), "{last}");
+    assert_plain(&last);
+    cluster.has_grown(3, &strategy);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn an_interrupt_at_a_question_changes_nothing() {
+    let cluster = Manifest::new().start("prompt-int");
+    let before = cluster.standing();
+    let mut session = at_a_terminal(&cluster);
+
+    session.exp_string(QUESTION).expect("a question");
+    session.send_control('c').expect("it listens");
+
+    let (code, last) = end(session);
+    assert_eq!(code, 130, "{last}");
+    assert!(last.contains("Interrupted"), "{last}");
+    assert_eq!(cluster.standing(), before);
+}

@@ -1,0 +1,101 @@
+//! `status`, `check`, `verify` and `snapshot`: they look, and change nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::harness::{Launch, Manifest};
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn on_a_healthy_cluster() {
+    let cluster = Manifest::new().start("verbs");
+    let versions = cluster.versions();
+    let (leader, _) = cluster.leader();
+
+    let status = cluster.run(&["status"]);
+    status.exits(0).says("etcd-0").says("etcd-1").says("leader").says("stage at-rest").never_says("no quorum");
+    assert!(!status.stdout.is_empty(), "what was asked for goes to standard output\n{status}");
+    let document = cluster.run(&["status", "-o", "json"]).exits(0).document();
+    assert_eq!(document["stage"], "at-rest", "{document:#}");
+    assert_eq!(document["quorum"], true);
+    assert_eq!(document["podsAskedFor"], 2);
+    let ids: Vec<_> = cluster.members().iter().map(|member| json!(format!("{:x}", member.id))).collect();
+    for member in document["members"].as_array().expect("members") {
+        assert!(ids.contains(&member["memberId"]), "{document:#}");
+        assert_eq!(member["role"], if member["pod"] == json!(leader) { "leader" } else { "voter" });
+        assert_eq!(member["health"], "ok");
+    }
+
+    cluster.run(&["check"]).exits(0).says("Ready: ");
+    let checked = cluster.run(&["check", "-o", "json"]).exits(0).document();
+    assert_eq!(checked["outcome"], "done", "{checked:#}");
+    assert!(checked["findings"].as_array().is_some_and(|findings| findings.len() > 5), "{checked:#}");
+
+    cluster.run(&["verify"]).exits(0).says("Proved: ").says("key-value hashes equal");
+    let verified = cluster.run(&["verify", "-o", "json"]).exits(0).document();
+    assert_eq!(verified["outcome"], "done", "{verified:#}");
+
+    assert_eq!(cluster.versions(), versions);
+    assert_eq!(fs::read_dir(cluster.desk()).unwrap().count(), 0);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_hung_member_is_told() {
+    let cluster = Manifest::new().launch(Launch::Child).start("verbs-hung");
+    cluster.hang("etcd-1");
+
+    // One of two is no quorum.
+    cluster.run(&["status"]).exits(0).says("no answer").says("no quorum").says("etcd-0");
+    let document = cluster.run(&["status", "-o", "json"]).exits(0).document();
+    assert_eq!(document["quorum"], false, "{document:#}");
+    let hung = document["members"].as_array().unwrap().iter().find(|member| member["pod"] == "etcd-1");
+    assert_eq!(hung.expect("a row for the hung pod")["health"], "no answer", "{document:#}");
+    cluster.run(&["check"]).exits(3).says("no quorum");
+    cluster.run(&["verify"]).exits(1).says("no quorum");
+    let failed = cluster.run(&["verify", "-o", "json"]).exits(1).document();
+    assert_eq!(failed["exitCode"], 1, "{failed:#}");
+
+    cluster.unhang("etcd-1");
+    cluster.run(&["verify", "--timeout", "3m"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_snapshot_can_be_restored() {
+    let cluster = Manifest::new().start("snapshot");
+    cluster.exec("etcd-0", &["etcdctl", "put", "kept", "value"]);
+
+    cluster.run(&["snapshot", "saved.db"]).exits(0).says("saved.db").says("sha256");
+
+    let file = cluster.desk().join("saved.db");
+    let metadata = fs::metadata(&file).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    let saved = fs::read(&file).unwrap();
+    let document = cluster.run(&["snapshot", "again.db", "-o", "json"]).exits(0).document();
+    assert_eq!(document["bytes"], metadata.len(), "{document:#}");
+
+    let refused = cluster.run(&["snapshot", "saved.db"]);
+    refused.says("saved.db exists already");
+    assert_ne!(refused.code, Some(0), "{refused}");
+    assert_eq!(fs::read(&file).unwrap(), saved, "an existing file is left alone");
+    cluster.run(&["snapshot", "no/such/directory.db"]).says("no/such");
+    let mut left: Vec<_> = fs::read_dir(cluster.desk()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["again.db", "saved.db"], "no half file stays");
+
+    // etcd's own tools, where they are installed here.
+    let restored = cluster.desk().join("restored");
+    for tool in ["etcdutl", "etcdctl"] {
+        let mut command = Command::new(tool);
+        command.env("ETCDCTL_API", "3").args(["snapshot", "restore"]).arg(&file).arg("--data-dir").arg(&restored);
+        if let Ok(output) = command.output() {
+            assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(restored.join("member/snap/db").is_file());
+            break;
+        }
+    }
+}
