@@ -11,7 +11,7 @@ use crate::model::{Answer, Change, Observation, Pod, Question, patch_operations}
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for.
-const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(50);
+const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often Kubernetes is looked at where it may not be watched, and at least while members are asked.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
