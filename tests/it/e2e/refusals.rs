@@ -132,7 +132,7 @@ fn a_canary() {
         }
     });
 
-    refused(&cluster, &[], "a canary").says("partition is 1");
+    refused(&cluster, &[], "held back by the partition 1").says("etcd-0");
 }
 
 #[test]

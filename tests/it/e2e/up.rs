@@ -19,7 +19,7 @@ fn assert_leaders_stay(ended: &Ended, before: &(String, u64), after: &(String, u
             "move-leader" => {
                 assert_eq!(restarts, 0, "leadership moves before the first restart\n{ended}");
                 assert_eq!(change["from"][1], json!(leader), "{ended}");
-                leader = change["to"][1].as_str().unwrap_or_default().to_owned();
+                change["to"][1].as_str().unwrap_or_default().clone_into(&mut leader);
                 moves += 1;
             }
             "lower-partition" if !change["frees"].is_null() => {
