@@ -176,7 +176,7 @@ impl Pod {
             self.containers.iter().find_map(|container| Some((container, container.waiting.as_ref()?)))
         {
             let detail = if waiting.message.is_empty() { String::new() } else { format!(": {}", waiting.message) };
-            return format!("container {} waits, {}{detail}", container.name, waiting.reason);
+            return format!("waiting, container {}: {}{detail}", container.name, waiting.reason);
         }
         if self.phase == "Running" && !self.ready {
             return format!("running, {} ready", self.ready_column());

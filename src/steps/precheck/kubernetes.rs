@@ -92,7 +92,7 @@ fn at_rest(context: Context<'_>) -> Vec<Finding> {
         let pods: Vec<_> = behind.iter().map(|ordinal| set.pod_name(*ordinal)).collect();
         check.refuse(
             format!(
-                "{} do not run the present template: a rollout of somebody's own, held back by {}",
+                "the present template is not on {}: a rollout of somebody's own, held back by {}",
                 pods.join(", "),
                 if strategy_is_on_delete(&set.strategy) {
                     "OnDelete".to_owned()
