@@ -87,7 +87,9 @@ fn at_rest(context: Context<'_>) -> Vec<Finding> {
         check.refuse(reason, "wait for the rollout to end, or mend the pod, and run again");
     }
     // With a record of ours the guard explains them: a deferred rollout is carried along.
-    let behind = Rollout::of(observation).behind;
+    let rollout = Rollout::of(observation);
+    let freed: Vec<i32> = rollout.freed().collect();
+    let behind: Vec<i32> = rollout.behind.iter().copied().filter(|ordinal| !freed.contains(ordinal)).collect();
     if !behind.is_empty() && set.record().is_ok_and(|record| record.is_none()) {
         let pods: Vec<_> = behind.iter().map(|ordinal| set.pod_name(*ordinal)).collect();
         check.refuse(

@@ -108,7 +108,13 @@ fn a_rollout_under_way() {
     eventually("the rollout to get stuck with etcd running", || {
         let unready = cluster.unready();
         let members = cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health", "--cluster"])?;
-        if unready == ["etcd-1"] { Ok(()) } else { Err(format!("{unready:?} {members}")) }
+        // The pod that is being replaced is unready too.
+        let present = cluster.on_present_template();
+        if unready == ["etcd-1"] && present == ["etcd-1"] {
+            Ok(())
+        } else {
+            Err(format!("{unready:?} {present:?} {members}"))
+        }
     });
 
     refused(&cluster, &[], "etcd-1").says("at-rest").says("companion");
