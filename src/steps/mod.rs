@@ -21,7 +21,20 @@ pub use snapshot::{Snapshot, snapshot_source};
 pub use verify::Verify;
 pub use wait_join::WaitJoin;
 
-use crate::runbook::Step;
+use crate::model::{Goal, Observation};
+use crate::runbook::{Step, Verdict, Wait, Wake};
+
+/// Without a list that a quorum stands behind there is nothing to judge membership by.
+fn members_to_answer(observation: &Observation, goal: &Goal) -> Verdict {
+    Verdict::Wait(Wait {
+        until: "the members to answer".to_owned(),
+        seen: observation.members.reason().unwrap_or("no quorum").to_owned(),
+        progress: None,
+        limit: goal.timeout,
+        wake: Wake::Members,
+        way_out: "see which members are missing with `etcd-scale status`".to_owned(),
+    })
+}
 
 /// The steps of `up`.
 pub fn up() -> Vec<Box<dyn Step>> {

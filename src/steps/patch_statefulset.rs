@@ -1,10 +1,11 @@
 //! `patch-statefulset`: ask for one more pod, tell the template, and guard the old pods, in one patch.
 
+use super::members_to_answer;
 use crate::model::{
     Change, Container, EnvEdit, EnvSource, Goal, Observation, SizeEnv, SizeVariable, StateVariable, StatefulSet,
     guarded_strategy,
 };
-use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
+use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
 /// Raises the StatefulSet by one pod.
 pub struct PatchStatefulSet;
@@ -37,14 +38,7 @@ impl Step for PatchStatefulSet {
             ));
         }
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
-            return Verdict::Wait(Wait {
-                until: "the members to answer".to_owned(),
-                seen: observation.members.reason().unwrap_or("no quorum").to_owned(),
-                progress: None,
-                limit: goal.timeout,
-                wake: Wake::Members,
-                way_out: "see which members are missing with `etcd-scale status`".to_owned(),
-            });
+            return members_to_answer(observation, goal);
         };
         let url = observation.peer_url(goal.new_ordinal(set.start));
         if url.and_then(|url| members.by_peer_url(&url)).is_none() {

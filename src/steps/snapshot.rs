@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::members_to_answer;
 use crate::model::{Change, ClusterId, Goal, Observation, SnapshotChoice, Stage};
-use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
+use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
 /// The pod that a snapshot is best taken from, and its cluster: a follower, so that the leader keeps its disk and
 /// network for writes. Never a learner: etcd 3.4 makes its stream hang.
@@ -42,14 +43,7 @@ impl Step for Snapshot {
         }
         let stage = Stage::of(observation);
         if goal.resumed.is_some() && stage == Stage::Unknown {
-            return Verdict::Wait(Wait {
-                until: "the members to answer".to_owned(),
-                seen: observation.members.reason().unwrap_or("no quorum").to_owned(),
-                progress: None,
-                limit: goal.timeout,
-                wake: Wake::Members,
-                way_out: "see which members are missing with `etcd-scale status`".to_owned(),
-            });
+            return members_to_answer(observation, goal);
         }
         if stage.has_learner() {
             return Verdict::done("the first change was made already, without a snapshot");

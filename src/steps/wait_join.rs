@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::members_to_answer;
 use crate::model::{Answer, Goal, Known, Member, Observation, Pod, Question};
 use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -39,12 +40,7 @@ impl Step for WaitJoin {
         let ordinal = goal.new_ordinal(set.start);
         let pod_name = set.pod_name(ordinal);
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
-            return wait(
-                goal,
-                "the members to answer",
-                observation.members.reason().unwrap_or("no quorum"),
-                Wake::Members,
-            );
+            return members_to_answer(observation, goal);
         };
         let Some(member) = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url)) else {
             return Verdict::Refuse(Refusal::because(
@@ -56,7 +52,7 @@ impl Step for WaitJoin {
             return Verdict::done(format!("{} has joined as {}", member.name, member.id));
         }
         match observation.pod(ordinal) {
-            None => wait(goal, UNTIL, &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
+            None => wait(goal, &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
             Some(pod) => judge_pod(observation, goal, trail, member, pod),
         }
     }
@@ -84,7 +80,7 @@ fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Mem
     }
     let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
     let Some(state) = pod.container(container) else {
-        return wait(goal, UNTIL, &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
+        return wait(goal, &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
     };
     let long_enough = trail.waiting_for(UNTIL).is_some_and(|waited| waited >= STUBBORN_FOR);
     let in_vain = |reason: &str| HOPELESS.contains(&reason) || (long_enough && STUBBORN.contains(&reason));
@@ -114,12 +110,12 @@ fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Mem
         format!("pod {name} is {}{ended}", pod.state())
     };
     let wake = if state.running { Wake::Members } else { Wake::Kubernetes };
-    wait(goal, UNTIL, &seen, wake)
+    wait(goal, &seen, wake)
 }
 
-fn wait(goal: &Goal, until: &str, seen: &str, wake: Wake) -> Verdict {
+fn wait(goal: &Goal, seen: &str, wake: Wake) -> Verdict {
     Verdict::Wait(Wait {
-        until: until.to_owned(),
+        until: UNTIL.to_owned(),
         seen: seen.to_owned(),
         progress: None,
         limit: goal.timeout,
