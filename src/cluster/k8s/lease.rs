@@ -81,14 +81,16 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] where it does.
     pub(in crate::cluster) async fn probe(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
-        let Some(first) = self.read().await? else { return Ok(()) };
-        let seen = view(&first);
-        if seen.holder.is_empty() || first.metadata.resource_version == self.expired {
+        let Some(mut lease) = self.read().await? else { return Ok(()) };
+        let mut seen = view(&lease);
+        if seen.holder.is_empty() || lease.metadata.resource_version == self.expired {
             return Ok(());
         }
         let lasts =
             Duration::from_secs(u64::try_from(seen.duration_seconds).unwrap_or(0)).clamp(LOOK_EVERY, DURATION * 6);
-        let began = Instant::now();
+        // The last renewal of a run that was killed may still be on its way: only a second one is a sign of life.
+        let mut renewals = 0;
+        let mut began = Instant::now();
         while began.elapsed() < lasts {
             let left = lasts.saturating_sub(began.elapsed());
             waiting(&format!(
@@ -97,16 +99,20 @@ impl Lock {
                 left.as_secs() + 1
             ));
             tokio::time::sleep(LOOK_EVERY.min(left)).await;
-            let Some(now) = self.read().await? else { return Ok(()) };
-            let now = view(&now);
+            let Some(next) = self.read().await? else { return Ok(()) };
+            let now = view(&next);
             if now.holder.is_empty() {
                 return Ok(());
             }
             if now != seen {
-                return Err(LockError::Held { holder: now.holder });
+                renewals += 1;
+                if renewals > 1 || now.holder != seen.holder {
+                    return Err(LockError::Held { holder: now.holder });
+                }
+                (lease, seen, began) = (next, now, Instant::now());
             }
         }
-        self.expired = first.metadata.resource_version;
+        self.expired = lease.metadata.resource_version;
         Ok(())
     }
 
