@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
 
 use crate::report::Console;
 use crate::runbook::{Interrupt, Trouble, TroubleKind};
@@ -41,7 +40,7 @@ pub fn run() -> ExitCode {
 
 /// What has to be there before the first verb: logs, a TLS provider, threads.
 fn start(verbose: u8) -> anyhow::Result<Runtime> {
-    log(verbose)?;
+    crate::report::log(verbose)?;
     // A dependency may compile in a second provider of rustls', so one has to be named.
     let provider = rustls::crypto::ring::default_provider();
     provider.install_default().map_err(|_| anyhow::anyhow!("another TLS provider was installed already"))?;
@@ -60,16 +59,4 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Verify(args) => verify::run(args, &mut console, interrupt).await,
         Command::Snapshot(args) => snapshot::run(args, &mut console, interrupt).await,
     }
-}
-
-fn log(verbose: u8) -> anyhow::Result<()> {
-    let level = match verbose {
-        0 => "off",
-        1 => "etcd_scale=debug",
-        2 => "etcd_scale=debug,kube=debug,tonic=debug",
-        _ => "trace",
-    };
-    let filter = EnvFilter::try_from_env("ETCD_SCALE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    logs.try_init().map_err(|error| anyhow::anyhow!("cannot write logs: {error}"))
 }

@@ -6,6 +6,7 @@ mod change;
 mod console;
 mod document;
 mod escape;
+mod log;
 mod prompt;
 mod status;
 mod summary;
@@ -13,3 +14,4 @@ mod text;
 mod waiting;
 
 pub use console::{Color, Console, Format, Style};
+pub use log::log;

@@ -23,6 +23,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("anstream::", &["report/"]),
     ("stdin(", &["report/"]),
     ("stdout(", &["report/"]),
+    ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
     ("Instant::now", &["cluster/", "report/"]),
