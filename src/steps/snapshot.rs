@@ -57,9 +57,12 @@ impl Step for Snapshot {
         let file = match &goal.snapshot {
             SnapshotChoice::File(file) => file.clone(),
             SnapshotChoice::In(directory) => {
-                let time: String =
-                    goal.started.chars().take_while(|c| *c != '.').filter(|c| !matches!(c, '-' | ':' | 'Z')).collect();
-                directory.join(PathBuf::from(format!("{}-{cluster}-{time}Z.db", observation.statefulset.name)))
+                // To the millisecond: a run that was killed and the one that follows may begin in the same second.
+                let (second, fraction) =
+                    goal.started.trim_end_matches('Z').split_once('.').unwrap_or((&goal.started, "0"));
+                let second: String = second.chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).collect();
+                let name = format!("{}-{cluster}-{second}.{fraction:.3}Z.db", observation.statefulset.name);
+                directory.join(PathBuf::from(name))
             }
             SnapshotChoice::None => return Verdict::done("none taken"),
         };
