@@ -481,6 +481,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             if let Some(outcome) = self.fence(&Closing, observation) {
                 return outcome;
             }
+            // The lock goes first: killed between the two, the run is one that the next finishes, while a Lease that
+            // outlives its record would stay for good. The patch carries its own fence.
+            self.world.unlock().await;
             if let Err(outcome) = self.apply(&Closing, Change::CloseRun, observation).await {
                 return outcome;
             }

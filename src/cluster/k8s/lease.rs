@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one call for the Lease may take, so that a hanging one leaves time for the next.
 const CALL: Duration = Duration::from_secs(3);
 
+/// How often the Lease is deleted at the end, where it changes in between.
+const RELEASES: u32 = 3;
+
 /// The Lease of a StatefulSet.
 pub(super) fn name(statefulset: &str) -> String {
     format!("etcd-scale-{statefulset}")
@@ -176,8 +179,13 @@ impl Lock {
     pub(in crate::cluster) async fn release(&mut self) {
         let Some(task) = self.held.take() else { return };
         task.abort();
-        if let Err(trouble) = self.delete_own().await {
-            tracing::debug!(%trouble, "the lock was not released; it expires by itself");
+        // The last renewal may still be on its way and come between reading and deleting.
+        for _ in 0..RELEASES {
+            match self.delete_own().await {
+                Err(trouble) if trouble.kind == TroubleKind::Conflict => {}
+                Err(trouble) => return tracing::debug!(%trouble, "the lock was not released; it expires by itself"),
+                Ok(()) => return,
+            }
         }
     }
 

@@ -71,6 +71,8 @@ impl World for Foreseen {
         _: &Observation,
         _: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Apply, Trouble> {
+        let closes = *change == Change::CloseRun;
+        assert_eq!(self.released == self.locked, closes, "the lock goes before the record, and nothing else");
         let fault = self.faults.iter_mut().find(|fault| fault.0 == change.name() && fault.2 > 0);
         let made = fault.as_ref().is_none_or(|fault| fault.3);
         if made {
@@ -119,7 +121,7 @@ impl World for Foreseen {
     }
 
     async fn unlock(&mut self) {
-        self.released += 1;
+        self.released = self.locked;
     }
 }
 
