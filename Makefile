@@ -6,32 +6,36 @@
 .PHONY: help demo test check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+E2E := cargo test --locked --test it e2e:: -- --ignored
+SANDBOX_THREADS := 8 # they mostly wait
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
 help: ## Show this
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
-demo: ## Grow an etcd from two members to three, on the cluster of your kubeconfig
-	@.ci/need cargo cluster
+demo: ## Grow an etcd from two members to three before your eyes, in a sandbox
+	@.ci/need cargo etcd
 	@cargo build --locked
-	@.ci/demo $(TARGET)/debug/etcd-scale
+	@$(TARGET)/debug/etcd-scale sandbox demo
 
-test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation
+test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation, the end-to-end tests in a sandbox
+	@.ci/need kubectl etcd
 	cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+	$(TARGET)/debug/etcd-scale sandbox run -- $(E2E) --test-threads $(SANDBOX_THREADS)
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 
 e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
 	@.ci/need cargo cluster
-	cargo test --locked --test it e2e:: -- --ignored --test-threads 2
+	$(E2E) --test-threads 2
 
 build: ## Build the release program
 	@.ci/need cargo
 	cargo build --locked --release
 
 install-tools: ## Install what all of these need
-	@.ci/need cargo fmt clippy kubectl deny
+	@.ci/need cargo fmt clippy kubectl etcd deny
 
 fmt:
 	@.ci/need cargo fmt

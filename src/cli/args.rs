@@ -47,6 +47,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Save and verify a snapshot
     Snapshot(Snapshot),
+    /// Run a cluster on loopback, to try, rehearse and test
+    Sandbox(Sandbox),
 }
 
 const UP_STEPS: &str = "Steps: precheck, snapshot, add-learner, patch-statefulset, wait-join, promote, verify, \
@@ -376,6 +378,81 @@ pub(super) struct Snapshot {
 
     /// The file to save it to; it must not exist
     pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sandbox {
+    #[command(subcommand)]
+    pub(super) verb: SandboxVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxVerb {
+    /// Grow an etcd from two members to three before your eyes, and clear away
+    Demo {
+        /// Agree to every change beforehand; so does a demo without a terminal
+        #[arg(short, long)]
+        yes: bool,
+
+        #[command(flatten)]
+        start: SandboxStart,
+    },
+    /// Start one that stays, and show how to reach it
+    Up(SandboxStart),
+    /// End the one that stays
+    Down,
+    /// Run a command with KUBECONFIG set to a sandbox of its own
+    Run {
+        #[command(flatten)]
+        start: SandboxStart,
+
+        /// The command, after `--`
+        #[arg(last = true, required = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// The server itself
+    #[command(hide = true)]
+    Serve(SandboxServe),
+}
+
+/// What a sandbox begins with.
+#[derive(Debug, Args)]
+pub(super) struct SandboxStart {
+    /// A manifest to apply: rok, puls8, or a file; may be repeated
+    #[arg(short, long, value_name = "MANIFEST")]
+    pub(super) filename: Vec<String>,
+
+    /// The etcd program; etcdctl is taken from beside it [default: from the PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) etcd: Option<PathBuf>,
+
+    /// Another etcd program for images that begin with IMAGE; may be repeated
+    #[arg(long, value_name = "IMAGE=PATH", value_parser = image)]
+    pub(super) image: Vec<(String, PathBuf)>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxServe {
+    #[command(flatten)]
+    pub(super) start: SandboxStart,
+
+    /// A directory of its own
+    #[arg(long)]
+    pub(super) directory: PathBuf,
+
+    /// How many keys to write into each etcd of the manifests
+    #[arg(long, default_value_t = 0)]
+    pub(super) keys: u32,
+
+    /// End when standard input does
+    #[arg(long)]
+    pub(super) while_open: bool,
+}
+
+/// `IMAGE=PATH`.
+fn image(text: &str) -> Result<(String, PathBuf), String> {
+    let (image, path) = text.split_once('=').ok_or("expected IMAGE=PATH")?;
+    Ok((image.to_owned(), PathBuf::from(path)))
 }
 
 /// A time as kubectl takes it: `90s`, `10m`, `1h30m`, or a number of seconds.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod exit;
+mod sandbox;
 mod session;
 mod settle;
 mod signals;
@@ -23,7 +24,15 @@ use args::{Cli, Command};
 
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    crate::sandbox::container_stage();
     let cli = Cli::parse();
+    #[cfg(target_os = "linux")]
+    if let Err(error) = sandbox::before_threads(&cli.command) {
+        let trouble = Trouble::new(TroubleKind::Refused, format!("{error:#}"));
+        Console::new(cli.output.style(), Interrupt::default()).refused(&trouble, exit::REFUSED);
+        return ExitCode::from(exit::REFUSED);
+    }
     let runtime = match start(cli.output.verbose) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -58,5 +67,6 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Status(args) => status::run(args, &mut console).await,
         Command::Verify(args) => verify::run(args, &mut console, interrupt).await,
         Command::Snapshot(args) => snapshot::run(args, &mut console, interrupt).await,
+        Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,
     }
 }

@@ -1,6 +1,7 @@
 //! The console: hears every event, shows it, asks, and prints results.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -112,7 +113,7 @@ impl Console {
     }
 
     /// Whether there is a person at the other end.
-    fn can_ask() -> bool {
+    pub fn can_ask() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
@@ -192,6 +193,26 @@ impl Console {
     /// Shows that it is being found out whether another run lives.
     pub fn locking(&mut self, seen: &str) {
         self.report(&Event::Locking { seen: seen.to_owned() });
+    }
+
+    /// Says something to people that is neither an event nor a result.
+    pub fn note(&mut self, text: &str) {
+        if !self.style.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Shows how to reach a sandbox that stays.
+    pub fn sandbox_started(&mut self, kubeconfig: &Path) {
+        let file = kubeconfig.display().to_string();
+        self.note("The sandbox is up. To reach it, and to end it:");
+        self.note("  etcd-scale sandbox down");
+        self.result(json!({"kubeconfig": file}), &format!("export KUBECONFIG={}", escape(&file)));
+    }
+
+    /// Tells whoever started this process that the sandbox is up.
+    pub fn sandbox_ready(&mut self, kubeconfig: &Path) {
+        self.print(&json!({"version": VERSION, "kubeconfig": kubeconfig.display().to_string()}).to_string());
     }
 
     /// Prints the document of `-o json`.

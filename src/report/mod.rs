@@ -15,3 +15,4 @@ mod waiting;
 
 pub use console::{Color, Console, Format, Style};
 pub use log::log;
+pub use prompt::input_ended;

@@ -32,6 +32,13 @@ pub(super) async fn read_line(interrupt: &Interrupt) -> Line {
     }
 }
 
+/// Returns when standard input ends, which it does with whoever holds its other end.
+pub async fn input_ended() {
+    let mut input = tokio::io::stdin();
+    // What comes before the end means nothing.
+    drop(tokio::io::copy(&mut input, &mut tokio::io::sink()).await);
+}
+
 /// No unless it is plainly something else.
 fn understand(line: &str) -> Line {
     match line.trim().to_ascii_lowercase().as_str() {

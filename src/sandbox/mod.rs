@@ -13,8 +13,16 @@
 
 mod admission;
 mod api;
+mod controllers;
 mod kinds;
+mod launch;
 mod manifest;
+mod node;
 mod registry;
+mod server;
 mod status;
 mod store;
+
+pub use launch::{Sandbox, down, hold, up};
+pub use node::{clear_away, container_stage, isolate};
+pub use server::{KUBECONFIG, Settings, serve};

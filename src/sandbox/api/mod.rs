@@ -45,7 +45,7 @@ struct Server {
 ///
 /// # Errors
 /// When no port can be opened.
-pub(super) async fn start(registry: Arc<Registry>) -> anyhow::Result<String> {
+pub(super) async fn start(registry: Arc<Registry>, _node: super::node::Node) -> anyhow::Result<String> {
     let token = uuid::Uuid::new_v4().simple().to_string();
     let (door, kubeconfig) = Door::open(&token).await?;
     let server = Server { registry };
