@@ -39,4 +39,6 @@ pub mod cluster;
 pub mod model;
 pub mod report;
 pub mod runbook;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 pub mod steps;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Layers from the outside in. A layer may use those after it in its own row, and itself.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("cli", &["report", "cluster", "steps", "runbook", "model"]),
+    ("cli", &["report", "cluster", "sandbox", "steps", "runbook", "model"]),
     ("report", &["runbook", "model"]),
     ("cluster", &["runbook", "model"]),
+    ("sandbox", &[]),
     ("steps", &["runbook", "model"]),
     ("runbook", &["model"]),
     ("model", &[]),
@@ -21,12 +22,14 @@ const PLACES: &[(&str, &[&str])] = &[
     ("k8s_openapi::", &["cluster/k8s/", "cluster/etcd/tunnel.rs", "cluster/etcd/client.rs"]),
     ("indicatif::", &["report/"]),
     ("anstream::", &["report/"]),
+    ("axum::", &["sandbox/"]),
+    ("nix::", &["sandbox/"]),
     ("stdin(", &["report/"]),
     ("stdout(", &["report/"]),
     ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
-    ("Instant::now", &["cluster/", "report/"]),
+    ("Instant::now", &["cluster/", "report/", "sandbox/"]),
     ("SystemTime::now", &[]),
 ];
 
