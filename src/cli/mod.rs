@@ -23,6 +23,11 @@ use args::{Cli, Command};
 
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
+    // A container of the sandbox starts as this program. It must be alone in its process then.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = crate::sandbox::stage() {
+        return code;
+    }
     let cli = Cli::parse();
     let runtime = match start(cli.output.verbose) {
         Ok(runtime) => runtime,

@@ -13,6 +13,12 @@
 
 mod admission;
 mod kinds;
+mod node;
 mod registry;
 mod status;
 mod store;
+
+/// Runs this program as a stage of a container, where its arguments ask for that. To be called before anything else.
+pub fn stage() -> Option<std::process::ExitCode> {
+    node::stage()
+}
