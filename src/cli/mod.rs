@@ -24,8 +24,11 @@ use args::{Cli, Command};
 
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
+    // A container of the sandbox starts as this program. It must be alone in its process then.
     #[cfg(target_os = "linux")]
-    crate::sandbox::container_stage();
+    if let Some(code) = crate::sandbox::stage() {
+        return code;
+    }
     let cli = Cli::parse();
     #[cfg(target_os = "linux")]
     if let Err(error) = sandbox::before_threads(&cli.command) {

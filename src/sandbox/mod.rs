@@ -24,5 +24,9 @@ mod status;
 mod store;
 
 pub use launch::{Sandbox, down, hold, up};
-pub use node::{clear_away, container_stage, isolate};
-pub use server::{KUBECONFIG, Settings, serve};
+pub use server::{KUBECONFIG, Settings, clear_away, isolate, serve};
+
+/// Runs this program as a stage of a container, where its arguments ask for that. To be called before anything else.
+pub fn stage() -> Option<std::process::ExitCode> {
+    node::stage()
+}

@@ -35,6 +35,22 @@ pub struct Settings {
 /// A file of the directory: how to reach the API server.
 pub const KUBECONFIG: &str = "kubeconfig";
 
+/// Takes this process out of sight of the machine: what pods write goes to memory that is its own. To be called while
+/// there is one thread only.
+///
+/// # Errors
+/// When this machine does not let it, with the reason.
+pub fn isolate(directory: &Path) -> anyhow::Result<()> {
+    node::isolate(directory)
+}
+
+/// Removes a sandbox's directory from inside, for when whoever started it cannot any more.
+pub fn clear_away(directory: &Path) {
+    // What cannot be removed is empty: all that pods wrote was in memory.
+    drop(nix::mount::umount2(&node::memory(directory), nix::mount::MntFlags::MNT_DETACH));
+    drop(fs::remove_dir_all(directory));
+}
+
 /// Runs a sandbox until `over`. Says `ready` once the pods of its manifests are.
 ///
 /// # Errors
@@ -51,8 +67,10 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(), over: impl Future<O
             etcd: settings.etcd.clone(),
             images: settings.images.clone(),
         },
-    )?;
-    let kubeconfig = api::start(Arc::clone(&registry), node.clone()).await?;
+    )
+    .await?;
+    let node = Arc::new(node);
+    let kubeconfig = api::start(Arc::clone(&registry), Arc::clone(&node)).await?;
     let outcome = async {
         for manifest in &manifests {
             manifest.create(&registry)?;
@@ -81,7 +99,7 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(), over: impl Future<O
     outcome
 }
 
-async fn stop(node: Node, directory: &Path) -> anyhow::Result<()> {
+async fn stop(node: Arc<Node>, directory: &Path) -> anyhow::Result<()> {
     node.stop().await;
     // Whoever started the sandbox may have cleared it away already.
     drop(fs::remove_file(directory.join(KUBECONFIG)));
@@ -116,7 +134,7 @@ async fn fill(node: &Node, namespace: &str, pod: &str, keys: u32) -> anyhow::Res
         let script = format!("printf '%s\\n' '' '{puts}' '' | ETCDCTL_API=3 etcdctl txn >/dev/null");
         let command = ["sh", "-c", &script].map(str::to_owned);
         let exec = node.exec(namespace, pod, None, &command, false, false).await;
-        let code = exec.map_err(|status| anyhow::anyhow!(status.message))?.exit_code().await;
+        let code = exec.map_err(|status| anyhow::anyhow!(status.message))?.exited().await;
         if code != 0 {
             bail!("the first keys could not be written: etcdctl in {pod} ended with code {code}");
         }
