@@ -12,7 +12,9 @@
 //! - `faults`: trouble on demand, as objects of a kind of its own (`kubectl apply -f`, and `delete` to end it).
 
 mod admission;
+mod controllers;
 mod kinds;
+mod quantity;
 mod registry;
 mod status;
 mod store;
