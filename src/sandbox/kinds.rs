@@ -22,6 +22,7 @@ pub(super) const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 pub(super) const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 pub(super) const ROLES: &str = "roles.rbac.authorization.k8s.io";
 pub(super) const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
+pub(super) const BUDGETS: &str = "poddisruptionbudgets.policy";
 pub(super) const CUSTOM_KINDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 /// The sandbox's own: trouble on demand.
 pub(super) const FAULTS: &str = "faults.sandbox.etcd-scale.io";

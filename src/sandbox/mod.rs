@@ -18,6 +18,7 @@ mod kinds;
 mod launch;
 mod manifest;
 mod node;
+mod quantity;
 mod registry;
 mod server;
 mod status;

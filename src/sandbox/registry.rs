@@ -2,7 +2,8 @@
 //! API server and the controllers both change objects through here, as everybody in a real cluster goes through the
 //! API server.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
 
@@ -49,12 +50,14 @@ pub(super) struct Deletion {
 pub(super) struct Registry {
     store: Arc<Store>,
     kinds: RwLock<Vec<Arc<Kind>>>,
+    /// Held from the admission of a new object until it is there: quotas and addresses are counted on what stands.
+    creating: Mutex<()>,
 }
 
 impl Registry {
     /// An empty cluster.
     pub(super) fn new() -> Self {
-        Self { store: Arc::new(Store::new()), kinds: RwLock::new(kinds::built_in()) }
+        Self { store: Arc::new(Store::new()), kinds: RwLock::new(kinds::built_in()), creating: Mutex::default() }
     }
 
     /// All kinds that are served.
@@ -77,6 +80,11 @@ impl Registry {
     /// All objects of a resource, in the order of their names, and the version that the list stands for.
     pub(super) fn list(&self, resource: &str, namespace: Option<&str>) -> (Vec<Arc<Value>>, u64) {
         self.store.list(resource, namespace)
+    }
+
+    /// All objects of several resources as they stand at one version, which is given with them.
+    pub(super) fn snapshot(&self, resources: &[String]) -> (BTreeMap<String, Vec<Arc<Value>>>, u64) {
+        self.store.snapshot(resources)
     }
 
     /// The newest version.
@@ -127,6 +135,7 @@ impl Registry {
         if kind.has_status {
             object.as_object_mut().expect("seen above").remove("status");
         }
+        let _creating = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         admission::creating(self, &kind, &mut object)?;
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let key = Key::new(resource, namespace, &name);
@@ -184,7 +193,12 @@ impl Registry {
                 }
             }
             // The last finalizer of an object that is to go was the last thing that kept it.
-            let goes = !after["metadata"]["deletionTimestamp"].is_null() && !is_kept(&after) && is_kept(before);
+            // A pod's node still has to end it, unless it has no time left.
+            let meta = &after["metadata"];
+            let goes = !meta["deletionTimestamp"].is_null()
+                && meta["deletionGracePeriodSeconds"].as_u64().unwrap_or_default() == 0
+                && !is_kept(&after)
+                && is_kept(before);
             Ok(if goes { None } else { Some(after) })
         })?;
         if resource == kinds::CUSTOM_KINDS && !dry_run {

@@ -45,6 +45,18 @@ impl Status {
         status
     }
 
+    /// The object would not be valid, for one cause or several.
+    pub(super) fn invalid_for(resource: &str, name: &str, causes: &[Cause]) -> Self {
+        let said: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        let said = if let [one] = said.as_slice() { one.clone() } else { format!("[{}]", said.join(", ")) };
+        let mut status = Self::new(422, "Invalid", format!("{resource} \"{name}\" is invalid: {said}"));
+        let (kind, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let list = causes.iter();
+        let list = list.map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}));
+        status.details = json!({"name": name, "group": group, "kind": kind, "causes": list.collect::<Vec<_>>()});
+        status
+    }
+
     /// What was sent cannot be read.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
@@ -77,5 +89,49 @@ impl Status {
             object["details"] = self.details.clone();
         }
         object
+    }
+}
+
+/// One thing that is wrong with an object.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cause {
+    /// A word for programs.
+    pub(super) reason: &'static str,
+    /// Where it is: `spec.replicas`.
+    pub(super) field: String,
+    pub(super) message: String,
+}
+
+impl Cause {
+    fn new(reason: &'static str, field: impl Into<String>, message: String) -> Self {
+        Self { reason, field: field.into(), message }
+    }
+
+    /// A value that may not be. `value` is as kube-apiserver shows it: strings in quotes.
+    pub(super) fn invalid(field: impl Into<String>, value: impl std::fmt::Display, why: &str) -> Self {
+        Self::new("FieldValueInvalid", field, format!("Invalid value: {value}: {why}"))
+    }
+
+    /// A field that must be there.
+    pub(super) fn required(field: impl Into<String>, why: &str) -> Self {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Self::new("FieldValueRequired", field, format!("Required value{why}"))
+    }
+
+    /// A field that may not be changed, or not be there.
+    pub(super) fn forbidden(field: impl Into<String>, why: &str) -> Self {
+        Self::new("FieldValueForbidden", field, format!("Forbidden: {why}"))
+    }
+
+    /// A value that is none of a few.
+    pub(super) fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<_> = supported.iter().map(|value| format!("\"{value}\"")).collect();
+        let message = format!("Unsupported value: \"{value}\": supported values: {}", supported.join(", "));
+        Self::new("FieldValueNotSupported", field, message)
+    }
+
+    /// A value that is there already.
+    pub(super) fn duplicate(field: impl Into<String>, value: &str) -> Self {
+        Self::new("FieldValueDuplicate", field, format!("Duplicate value: \"{value}\""))
     }
 }

@@ -78,6 +78,17 @@ impl Store {
         (of_it.map(|(_, object)| Arc::clone(object)).collect(), inner.version)
     }
 
+    /// All objects of several resources as they stand at one version, which is given with them.
+    pub(super) fn snapshot(&self, resources: &[String]) -> (BTreeMap<String, Vec<Arc<Value>>>, u64) {
+        let inner = self.inner();
+        let of_it = |resource: &String| {
+            let from = Key::new(resource, "", "");
+            let range = inner.objects.range(from..).take_while(|(key, _)| key.resource == *resource);
+            (resource.clone(), range.map(|(_, object)| Arc::clone(object)).collect())
+        };
+        (resources.iter().map(of_it).collect(), inner.version)
+    }
+
     /// Puts in the place of what stands under a key what `change` makes of it: none stands for no object. Nothing else
     /// happens meanwhile. The new object gets the next version; one that is as before is left alone, as a real API
     /// server leaves it.

@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
 /// Where everything that pods write lives.
-pub(super) fn memory(directory: &Path) -> PathBuf {
+pub(in crate::sandbox) fn memory(directory: &Path) -> PathBuf {
     directory.join("mem")
 }
 
