@@ -12,6 +12,7 @@
 //! - `faults`: trouble on demand, as objects of a kind of its own (`kubectl apply -f`, and `delete` to end it).
 
 mod admission;
+mod api;
 mod kinds;
 mod registry;
 mod status;

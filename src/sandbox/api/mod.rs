@@ -1,0 +1,4 @@
+//! The API server.
+
+mod access;
+mod streams;
