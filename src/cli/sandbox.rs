@@ -100,12 +100,7 @@ mod linux {
     }
 
     /// Two members become three before the operator's eyes.
-    async fn demo(
-        yes: bool,
-        start: &SandboxStart,
-        console: &mut Console,
-        interrupt: Interrupt,
-    ) -> anyhow::Result<u8> {
+    async fn demo(yes: bool, start: &SandboxStart, console: &mut Console, interrupt: Interrupt) -> anyhow::Result<u8> {
         console.note("Starting a Kubernetes on loopback with Rok's etcd in it: two members and some keys.");
         let settings = Settings { manifests: vec!["rok".to_owned()], ..settings(start, DEMO_KEYS) };
         let sandbox = tokio::task::spawn_blocking(move || sandbox::Sandbox::start(&settings)).await??;

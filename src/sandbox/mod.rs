@@ -14,6 +14,7 @@
 mod admission;
 mod api;
 mod controllers;
+mod faults;
 mod kinds;
 mod launch;
 mod manifest;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::manifest::Manifest;
 use super::node::{self, Node};
 use super::registry::Registry;
-use super::{api, controllers, kinds};
+use super::{api, controllers, faults, kinds};
 
 /// How long the pods of the first manifests may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -70,7 +70,9 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(), over: impl Future<O
     )
     .await?;
     let node = Arc::new(node);
-    let kubeconfig = api::start(Arc::clone(&registry), Arc::clone(&node)).await?;
+    let tunnels = Arc::new(api::Tunnels::default());
+    let kubeconfig = api::start(Arc::clone(&registry), Arc::clone(&node), Arc::clone(&tunnels)).await?;
+    tokio::spawn(faults::carry_out(Arc::clone(&registry), Arc::clone(&node), tunnels));
     let outcome = async {
         for manifest in &manifests {
             manifest.create(&registry)?;
@@ -110,7 +112,8 @@ async fn stop(node: Arc<Node>, directory: &Path) -> anyhow::Result<()> {
 async fn pods_ready(registry: &Registry, namespace: &str, name: &str) -> anyhow::Result<()> {
     let mut watch = registry.watch(registry.version());
     loop {
-        let set = registry.get(kinds::STATEFUL_SETS, namespace, name).map_err(|status| anyhow::anyhow!(status.message))?;
+        let set =
+            registry.get(kinds::STATEFUL_SETS, namespace, name).map_err(|status| anyhow::anyhow!(status.message))?;
         let (wanted, status) = (&set["spec"]["replicas"], &set["status"]);
         let seen = status["observedGeneration"] == set["metadata"]["generation"];
         let ready = status["readyReplicas"].as_u64().unwrap_or_default();

@@ -20,6 +20,24 @@ const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", 
 const REVIEWS: &[(&str, &str)] =
     &[("selfsubjectaccessreviews", "SelfSubjectAccessReview"), ("selfsubjectrulesreviews", "SelfSubjectRulesReview")];
 
+/// What a user may ask about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Review {
+    /// Whether it may do one thing.
+    Access,
+    /// All that it may do in a namespace.
+    Rules,
+}
+
+/// Which review an address is for; none where it is for none.
+pub(super) fn review(path: &str) -> Option<Review> {
+    match path.trim_end_matches('/') {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => Some(Review::Access),
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => Some(Review::Rules),
+        _ => None,
+    }
+}
+
 const REVIEW_GROUP: &str = "authorization.k8s.io";
 
 /// The answer for an address that tells about the server itself; none where it is not one of them.

@@ -49,9 +49,8 @@ use network::Network;
 use pod::Pod;
 
 pub(super) use exec::Exec;
-pub(super) use isolate::isolate;
+pub(super) use isolate::{isolate, memory};
 pub(super) use stage::run as stage;
-pub(super) use streams::Log;
 
 /// The name of the only node.
 pub(super) const NAME: &str = "sandbox";

@@ -1,7 +1,7 @@
 //! What goes into and out of running pods: commands, connections, logs.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The log of one incarnation of a container.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Log {
-    /// From its beginning. It grows as long as the container runs.
-    pub(in crate::sandbox) file: File,
+    /// It grows as long as the container runs.
+    pub(in crate::sandbox) path: PathBuf,
     running: Option<Arc<Running>>,
 }
 
@@ -69,10 +69,7 @@ impl Node {
     /// When the pod does not run, or nothing listens there.
     pub(in crate::sandbox) async fn dial(&self, namespace: &str, pod: &str, port: u16) -> Result<TcpStream, Status> {
         let pod = self.pod(namespace, pod)?;
-        let failed = |why: String| {
-            let message = format!("error forwarding port {port} to pod {}, uid {}: {why}", pod.name, pod.uid);
-            Status::new(500, "InternalError", message)
-        };
+        let failed = |why: String| Status::new(500, "InternalError", why);
         let Some(attachment) = pod.attachment() else { return Err(failed("the pod has no network yet".to_owned())) };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         attachment.namespace.dial(address, PATIENCE).await.map_err(|error| {
@@ -111,9 +108,7 @@ impl Node {
             };
             return Err(Status::bad_request(message));
         };
-        let failed =
-            |error: std::io::Error| Status::new(500, "InternalError", format!("failed to open log file: {error}"));
-        Ok(Log { file: File::open(path).map_err(failed)?, running })
+        Ok(Log { path, running })
     }
 
     /// A pod that the node runs.

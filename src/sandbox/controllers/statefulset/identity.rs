@@ -49,9 +49,9 @@ pub(super) fn pod(set: &Value, revision: &Value, ordinal: i64) -> Value {
         spec["subdomain"] = json!(service);
     }
     let claimed: Vec<_> = list(&set["spec"]["volumeClaimTemplates"]).map(name).collect();
-    let mounted = claimed.iter().map(|template| {
-        json!({"name": template, "persistentVolumeClaim": {"claimName": format!("{template}-{called}")}})
-    });
+    let mounted = claimed.iter().map(
+        |template| json!({"name": template, "persistentVolumeClaim": {"claimName": format!("{template}-{called}")}}),
+    );
     // Volumes of the template give way to claims of the same name.
     let others = list(&template["spec"]["volumes"])
         .filter(|volume| volume["name"].as_str().is_none_or(|name| !claimed.contains(&name)));
