@@ -58,7 +58,13 @@ impl Sandbox {
     pub fn end(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
         self.child.wait().context("cannot wait for the sandbox")?;
-        self.directory.close().context("cannot clear the sandbox's directory away")
+        // It has cleared its directory away itself, where nothing was in the way.
+        match self.directory.close() {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("cannot clear the sandbox's directory away")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
