@@ -39,10 +39,10 @@ pub(super) fn decide(registry: &Registry, view: &View) -> Vec<Plan> {
         let find = |owner: &Value| owner["uid"].as_str().and_then(|uid| standing.get(uid)).copied();
         // The owner of a kind that is not served may well be there.
         let is_gone = |owner: &&Value| find(owner).is_none() && is_served(owner);
-        let lets_go = |owner: &&Value| find(owner).is_some_and(|owner| is_terminating(owner) && has_finalizer(owner, ORPHAN));
-        let deletes = |owner: &&Value| {
-            find(owner).is_some_and(|owner| is_terminating(owner) && has_finalizer(owner, FOREGROUND))
-        };
+        let lets_go =
+            |owner: &&Value| find(owner).is_some_and(|owner| is_terminating(owner) && has_finalizer(owner, ORPHAN));
+        let deletes =
+            |owner: &&Value| find(owner).is_some_and(|owner| is_terminating(owner) && has_finalizer(owner, FOREGROUND));
         for owner in owners().filter(lets_go) {
             orphaning.insert(owner["uid"].as_str().unwrap_or_default());
         }

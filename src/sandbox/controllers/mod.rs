@@ -12,12 +12,12 @@ mod namespaces;
 mod object;
 mod plan;
 mod quotas;
+#[cfg(test)]
+mod scenarios;
 mod scheduler;
 mod selector;
 mod statefulset;
 mod volumes;
-#[cfg(test)]
-mod scenarios;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,9 +33,9 @@ use super::kinds;
 use super::registry::Registry;
 use super::store::Watch;
 pub(super) use events::record;
+use plan::Plan;
 pub(super) use quotas::check as check_quotas;
 pub(super) use selector::selects;
-use plan::Plan;
 
 /// The objects that a controller looks at, at one version.
 struct View {
@@ -71,21 +71,21 @@ const CONTROLLERS: &[Controller] = &[
     },
     Controller {
         name: "default-scheduler",
-        looks_at: |_| {
-            names(&[kinds::PODS, kinds::NODES, kinds::CLAIMS, kinds::VOLUMES, kinds::STORAGE_CLASSES])
-        },
+        looks_at: |_| names(&[kinds::PODS, kinds::NODES, kinds::CLAIMS, kinds::VOLUMES, kinds::STORAGE_CLASSES]),
         decide: |_, view| scheduler::decide(view),
     },
     Controller {
         name: "persistentvolume-controller",
-        looks_at: |_| {
-            names(&[kinds::CLAIMS, kinds::VOLUMES, kinds::STORAGE_CLASSES, kinds::PODS, kinds::FAULTS])
-        },
+        looks_at: |_| names(&[kinds::CLAIMS, kinds::VOLUMES, kinds::STORAGE_CLASSES, kinds::PODS, kinds::FAULTS]),
         decide: |_, view| volumes::decide(view),
     },
     Controller { name: "garbage-collector", looks_at: all_but_events, decide: garbage::decide },
     Controller { name: "namespace-controller", looks_at: all, decide: namespaces::decide },
-    Controller { name: "event-ttl", looks_at: |_| names(&[kinds::EVENTS]), decide: |_, view| garbage::old_events(view) },
+    Controller {
+        name: "event-ttl",
+        looks_at: |_| names(&[kinds::EVENTS]),
+        decide: |_, view| garbage::old_events(view),
+    },
     Controller {
         name: "resourcequota-controller",
         looks_at: |_| quotas::looks_at(),

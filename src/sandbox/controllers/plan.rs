@@ -34,10 +34,22 @@ pub(super) struct Step {
 
 #[derive(Debug)]
 pub(super) enum Action {
-    Create { resource: &'static str, namespace: String, object: Value },
+    Create {
+        resource: &'static str,
+        namespace: String,
+        object: Value,
+    },
     /// Puts an object, of which a part counts, in the place of the one of its version.
-    Write { resource: String, part: Part, object: Value },
-    Delete { resource: String, object: Arc<Value>, propagation: Propagation },
+    Write {
+        resource: String,
+        part: Part,
+        object: Value,
+    },
+    Delete {
+        resource: String,
+        object: Arc<Value>,
+        propagation: Propagation,
+    },
     /// Nothing but what is told, which holds for as long as it is told again and again.
     Tell,
     /// Nothing can be done, for a reason.
@@ -82,8 +94,7 @@ impl Step {
         let done = self.action.apply(registry);
         match &done {
             Ok(()) => {
-                let record =
-                    if matches!(self.action, Action::Tell) { events::record_state } else { events::record };
+                let record = if matches!(self.action, Action::Tell) { events::record_state } else { events::record };
                 for told in &self.on_success {
                     record(registry, &told.about, told.warning, told.reason, &told.message, source);
                 }

@@ -63,9 +63,8 @@ fn choose<'a>(view: &'a View, pod: &Value) -> Result<Choice<'a>, String> {
         if is_bound(found) {
             let volume = found["spec"]["volumeName"].as_str().unwrap_or_default();
             let Some(standing) = view.get(kinds::VOLUMES, "", volume) else {
-                let why = format!(
-                    "persistentvolumeclaim \"{claim}\" bound to non-existent persistentvolume \"{volume}\""
-                );
+                let why =
+                    format!("persistentvolumeclaim \"{claim}\" bound to non-existent persistentvolume \"{volume}\"");
                 return Err(none(&why));
             };
             bound.push(standing);
@@ -97,18 +96,11 @@ fn choose<'a>(view: &'a View, pod: &Value) -> Result<Choice<'a>, String> {
 }
 
 /// Why a pod cannot run on a node.
-fn unfit(
-    view: &View,
-    pod: &Value,
-    node: &Value,
-    bound: &[&Arc<Value>],
-    waiting: &[&Arc<Value>],
-) -> Option<String> {
+fn unfit(view: &View, pod: &Value, node: &Value, bound: &[&Arc<Value>], waiting: &[&Arc<Value>]) -> Option<String> {
     let unready = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
     let is_ready = condition(node, "Ready").is_some_and(|ready| ready["status"] == "True");
     let taints = list(&node["spec"]["taints"]).chain((!is_ready).then_some(&unready));
-    let mut repelling =
-        taints.filter(|taint| taint["effect"] != "PreferNoSchedule" && !is_tolerated(pod, taint));
+    let mut repelling = taints.filter(|taint| taint["effect"] != "PreferNoSchedule" && !is_tolerated(pod, taint));
     if node["spec"]["unschedulable"] == true {
         return Some("node(s) were unschedulable".to_owned());
     }
@@ -138,9 +130,8 @@ fn is_tolerated(pod: &Value, taint: &Value) -> bool {
     list(&pod["spec"]["tolerations"]).any(|toleration| {
         let any_key = toleration["key"].as_str().unwrap_or_default().is_empty();
         let exists = toleration["operator"] == "Exists";
-        let same = |field: &str| {
-            toleration[field].as_str().unwrap_or_default() == taint[field].as_str().unwrap_or_default()
-        };
+        let same =
+            |field: &str| toleration[field].as_str().unwrap_or_default() == taint[field].as_str().unwrap_or_default();
         let effect = toleration["effect"].as_str().unwrap_or_default();
         (effect.is_empty() || taint["effect"] == effect)
             && ((any_key && exists) || (same("key") && (exists || same("value"))))

@@ -64,10 +64,7 @@ mod tests {
     fn expressions_hold_as_in_kubernetes() {
         let object = json!({"metadata": {"name": "n", "labels": {"a": "1", "b": "x"}}});
         let by = |key: &str, operator: &str, values: &[&str]| {
-            selects(
-                &json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]}),
-                &object,
-            )
+            selects(&json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]}), &object)
         };
         assert!(by("a", "In", &["1", "2"]) && !by("a", "In", &["2"]) && !by("c", "In", &["2"]));
         assert!(by("c", "NotIn", &["2"]) && !by("a", "NotIn", &["1"]));

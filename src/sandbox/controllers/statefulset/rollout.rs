@@ -48,10 +48,8 @@ impl<'a> Turn<'a> {
     fn scale(&self, pods: &[Arc<Value>], steps: &mut Vec<Step>) {
         let range = range(self.set);
         let of = |pod: &Arc<Value>| ordinal(self.set, pod).unwrap_or_default();
-        let replicas: Vec<Slot> = range
-            .clone()
-            .map(|ordinal| (ordinal, pods.iter().find(|pod| of(pod) == ordinal).cloned()))
-            .collect();
+        let replicas: Vec<Slot> =
+            range.clone().map(|ordinal| (ordinal, pods.iter().find(|pod| of(pod) == ordinal).cloned())).collect();
         let mut condemned: Vec<_> = pods.iter().filter(|pod| !range.contains(&of(pod))).collect();
         condemned.sort_by_key(|pod| std::cmp::Reverse(of(pod)));
         let in_order = self.set["spec"]["podManagementPolicy"] != "Parallel";

@@ -33,7 +33,8 @@ impl Turn<'_> {
             "collisionCount": self.history.collisions,
         });
         // Kubernetes leaves these out where they are none.
-        for (field, count) in [("readyReplicas", ready), ("currentReplicas", on_current), ("updatedReplicas", updated)] {
+        for (field, count) in [("readyReplicas", ready), ("currentReplicas", on_current), ("updatedReplicas", updated)]
+        {
             if count > 0 {
                 status[field] = json!(count);
             }

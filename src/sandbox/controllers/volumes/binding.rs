@@ -50,8 +50,7 @@ fn kept(view: &View, claim: &Arc<Value>) -> Option<Step> {
         Some(volume) if volume["spec"]["claimRef"].is_null() => claimed(volume, claim),
         Some(volume) if is_for(volume, claim) => {
             let spec = &volume["spec"];
-            let status =
-                json!({"phase": "Bound", "accessModes": spec["accessModes"], "capacity": spec["capacity"]});
+            let status = json!({"phase": "Bound", "accessModes": spec["accessModes"], "capacity": spec["capacity"]});
             if claim["status"] == status {
                 return None;
             }

@@ -95,16 +95,13 @@ pub(super) fn best_volume<'a>(view: &'a View, claim: &Value, node: Option<&Value
 /// Whether trouble on demand holds a claim unbound.
 fn is_held(view: &View, claim: &Value) -> bool {
     view.of(kinds::FAULTS).iter().any(|fault| {
-        namespace(fault) == namespace(claim)
-            && !is_terminating(fault)
-            && fault["spec"]["hold"]["claim"] == name(claim)
+        namespace(fault) == namespace(claim) && !is_terminating(fault) && fault["spec"]["hold"]["claim"] == name(claim)
     })
 }
 
 /// The object without the finalizer that protects it while it is in use.
 fn unprotected(resource: &str, object: &Value, finalizer: &str) -> Option<Step> {
-    has_finalizer(object, finalizer)
-        .then(|| Step::whole(resource, super::object::without_finalizer(object, finalizer)))
+    has_finalizer(object, finalizer).then(|| Step::whole(resource, super::object::without_finalizer(object, finalizer)))
 }
 
 /// The object with another phase.
