@@ -185,8 +185,10 @@ impl Registry {
                 return Err(Status::conflict(resource, name, why));
             }
             let mut after = merge(&kind, part, before, after);
-            if part == Part::Whole {
-                admission::updating(self, &kind, before, &mut after)?;
+            if part == Part::Status {
+                admission::updating_status(&kind, &after)?;
+            } else {
+                admission::updating(&kind, before, &mut after)?;
                 if changes_meaning(before, &after) {
                     let generation = before["metadata"]["generation"].as_u64().unwrap_or_default();
                     after["metadata"]["generation"] = json!(generation + 1);

@@ -134,4 +134,9 @@ impl Cause {
     pub(super) fn duplicate(field: impl Into<String>, value: &str) -> Self {
         Self::new("FieldValueDuplicate", field, format!("Duplicate value: \"{value}\""))
     }
+
+    /// A value that names nothing.
+    pub(super) fn not_found(field: impl Into<String>, value: &str) -> Self {
+        Self::new("FieldValueNotFound", field, format!("Not found: \"{value}\""))
+    }
 }

@@ -36,14 +36,16 @@ pub(super) fn pod(set: &Value, revision: &Value, ordinal: i64) -> Value {
         "ownerReferences": [owned_by(set)], "labels": {},
     });
     for field in ["labels", "annotations", "finalizers"] {
-        if !template["metadata"][field].is_null() {
-            metadata[field] = template["metadata"][field].clone();
+        let said = &template["metadata"][field];
+        // A revision may be of anybody's making.
+        if said.is_object() || (said.is_array() && field == "finalizers") {
+            metadata[field] = said.clone();
         }
     }
     metadata["labels"][POD_NAME] = json!(called);
     metadata["labels"][POD_INDEX] = json!(ordinal.to_string());
     metadata["labels"][HASH_OF_POD] = json!(name(revision));
-    let mut spec = template["spec"].clone();
+    let mut spec = if template["spec"].is_object() { template["spec"].clone() } else { json!({}) };
     spec["hostname"] = json!(called);
     if let Some(service) = set["spec"]["serviceName"].as_str().filter(|service| !service.is_empty()) {
         spec["subdomain"] = json!(service);
