@@ -133,7 +133,6 @@ fn parked() {
 #[ignore = "a part of the test above"]
 fn cluster() {
     with_cluster(async |cluster| {
-        let begun = tokio::time::Instant::now();
         for ordinal in 0..3 {
             cluster.bind(pod(ordinal));
         }
@@ -144,15 +143,13 @@ fn cluster() {
                 })
                 .await;
         }
-        println!("running after {:?}", begun.elapsed());
         for ordinal in 0..3 {
             cluster.until(&format!("etcd-{ordinal}"), is_ready).await;
         }
-        println!("ready after {:?}", begun.elapsed());
-        println!("{}", std::fs::read_to_string("/proc/self/status").unwrap());
         streams(&cluster).await;
         faults(&cluster).await;
         ends(&cluster).await;
+        troubles(&cluster).await;
         cluster.node.stop().await;
     });
 }
@@ -168,7 +165,6 @@ async fn streams(cluster: &Cluster) {
     let (_, output) = cluster.run("etcd-0", "touch /usr/x; ls -d /home/* /work; cat /etc/hosts", "").await;
     assert!(output.contains("etcd-2.svc.here.svc.cluster.local"), "{output}");
     assert!(output.contains("Read-only"), "{output}");
-    println!("{output}");
     let command = ["nosuchthing".to_owned()];
     let error = cluster.node.exec(NAMESPACE, "etcd-0", None, &command, false, false).await.err().unwrap();
     assert!(error.message.ends_with("exec: \"nosuchthing\": executable file not found in $PATH: unknown"), "{error:?}");
@@ -229,8 +225,71 @@ async fn ends(cluster: &Cluster) {
     assert_eq!(tokio::time::timeout(PATIENCE, old.process.exited()).await.unwrap(), 137);
     cluster.until("etcd-2", is_ready).await;
     let (events, _) = cluster.registry.list(kinds::EVENTS, Some(NAMESPACE));
-    for event in &events {
-        println!("{} {} {} {}", event["involvedObject"]["name"], event["reason"], event["count"], event["message"]);
+    let told = |reason: &str, message: &str| {
+        let mut same = events.iter().filter(|event| event["reason"] == reason);
+        assert!(same.any(|event| event["message"].as_str().unwrap().starts_with(message)), "{reason}: {message}");
+    };
+    told("Pulled", "Container image \"etcd:3\" already present on machine");
+    told("Created", "Created container etcd");
+    told("Started", "Started container etcd");
+    told("Unhealthy", "Readiness probe failed: ");
+    told("Killing", "Stopping container etcd");
+}
+
+/// What cannot start, and what does not stay.
+async fn troubles(cluster: &Cluster) {
+    let pod = |name: &str, container: Value| {
+        let mut pod = json!({"metadata": {"name": name}, "spec": {"nodeName": super::NAME, "containers": [container]}});
+        pod["spec"]["containers"][0]["name"] = json!("a");
+        pod["spec"]["terminationGracePeriodSeconds"] = json!(1);
+        pod
+    };
+    let waits = |reason: &'static str| {
+        move |pod: &Value| pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == reason
+    };
+    cluster.bind(pod("crash", json!({"command": ["sh", "-c", "echo here; exit 3"]})));
+    cluster.bind(pod(
+        "config",
+        json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}]}),
+    ));
+    cluster.bind(pod("image", json!({"image": "registry.invalid/etcd:1"})));
+    cluster.bind(pod("command", json!({"command": ["nosuchthing"]})));
+    let mut mounting =
+        pod("volume", json!({"command": ["sleep", "1000"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}));
+    mounting["spec"]["volumes"] = json!([{"name": "v", "configMap": {"name": "m"}}]);
+    cluster.bind(mounting);
+    let probe = json!({"tcpSocket": {"port": 99}, "periodSeconds": 1, "failureThreshold": 1});
+    let mut living = pod("alive", json!({"command": ["sleep", "1000"], "livenessProbe": probe}));
+    living["spec"]["initContainers"] = json!([{"name": "i", "command": ["sh", "-c", "exit 0"]}]);
+    cluster.bind(living);
+
+    let crashed = cluster.until("crash", waits("CrashLoopBackOff")).await;
+    let status = &crashed["status"]["containerStatuses"][0];
+    let message = status["state"]["waiting"]["message"].as_str().unwrap();
+    assert!(message.starts_with("back-off 10s restarting failed container=a pod=crash_here("), "{message}");
+    assert_eq!((&status["lastState"]["terminated"]["exitCode"], &status["restartCount"]), (&json!(3), &json!(1)));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut cluster.node.log(NAMESPACE, "crash", None, true).unwrap().file, &mut text)
+        .unwrap();
+    assert!(text.contains("here"), "{text}");
+    cluster.until("image", waits("ErrImagePull")).await;
+    let commanded = cluster.until("command", waits("CrashLoopBackOff")).await;
+    let last = &commanded["status"]["containerStatuses"][0]["lastState"]["terminated"];
+    assert_eq!((&last["exitCode"], &last["reason"]), (&json!(128), &json!("StartError")));
+    let killed = cluster.until("alive", |pod| pod["status"]["containerStatuses"][0]["restartCount"] == 1).await;
+    assert_eq!(killed["status"]["initContainerStatuses"][0]["state"]["terminated"]["reason"], "Completed");
+
+    let config = cluster.until("config", waits("CreateContainerConfigError")).await;
+    assert_eq!(config["status"]["containerStatuses"][0]["state"]["waiting"]["message"], "configmap \"m\" not found");
+    cluster.until("volume", waits("ContainerCreating")).await;
+    let map = json!({"metadata": {"name": "m"}, "data": {"k": "v"}});
+    cluster.registry.create(kinds::CONFIG_MAPS, NAMESPACE, map, false).unwrap();
+    cluster.until("volume", is_ready).await;
+    assert_eq!(cluster.run("volume", "cat /v/k", "").await, (0, "v".to_owned()));
+    cluster.until("config", |pod| !waits("CreateContainerConfigError")(pod)).await;
+    for name in ["crash", "config", "image", "command", "volume", "alive"] {
+        cluster.registry.delete(kinds::PODS, NAMESPACE, name, &Deletion::default()).unwrap();
+        cluster.until_gone(name).await;
     }
 }
 
