@@ -248,7 +248,10 @@ async fn stop(pod: &Pod, container: &Container, running: &Running, own: Option<I
 fn open_log(pod: &Pod, container: &Container) -> std::io::Result<(File, PathBuf)> {
     let directory = pod.directory.join("logs").join(&container.name);
     fs::create_dir_all(&directory)?;
-    let number = container.state().id.as_ref().map_or(0, |_| container.state().restarts + 1);
+    let number = {
+        let state = container.state();
+        if state.id.is_some() { state.restarts + 1 } else { 0 }
+    };
     if let Some(old) = number.checked_sub(2) {
         let _ = fs::remove_file(directory.join(format!("{old}.log")));
     }

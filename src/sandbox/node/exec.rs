@@ -8,15 +8,14 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
@@ -32,7 +31,7 @@ pub(in crate::sandbox) struct Exec {
     pub(in crate::sandbox) stdout: Box<dyn AsyncRead + Send + Unpin>,
     /// A terminal has one stream for both.
     pub(in crate::sandbox) stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
-    terminal: Option<Terminal>,
+    terminal: Option<OwnedFd>,
     handle: Handle,
     exit: oneshot::Receiver<Exit>,
 }
@@ -42,7 +41,7 @@ impl Exec {
     pub(in crate::sandbox) fn resize(&self, columns: u16, rows: u16) {
         if let Some(terminal) = &self.terminal {
             let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-            let _ = tcsetwinsize(terminal.0.get_ref(), size);
+            let _ = tcsetwinsize(terminal, size);
         }
     }
 
@@ -111,10 +110,18 @@ fn streams(
     exit: oneshot::Receiver<Exit>,
 ) -> io::Result<Exec> {
     if let Some(terminal) = terminal {
-        let terminal = Terminal::new(terminal)?;
-        let input = stdin.then(|| Box::new(terminal.clone()) as Box<dyn AsyncWrite + Send + Unpin>);
-        let stdout = Box::new(terminal.clone());
-        return Ok(Exec { stdin: input, stdout, stderr: None, terminal: Some(terminal), handle, exit });
+        ioctl_fionbio(&terminal, true)?;
+        // It is no pipe, but is read and written like one.
+        let output = pipe::Receiver::from_owned_fd_unchecked(terminal.try_clone()?)?;
+        let input = stdin.then(|| terminal.try_clone().and_then(pipe::Sender::from_owned_fd_unchecked)).transpose()?;
+        return Ok(Exec {
+            stdin: input.map(|input| Box::new(input) as Box<dyn AsyncWrite + Send + Unpin>),
+            stdout: Box::new(Output(output)),
+            stderr: None,
+            terminal: Some(terminal),
+            handle,
+            exit,
+        });
     }
     let missing = || io::Error::other("a stream of the command is missing");
     let (input, output, errors) = pipes;
@@ -194,54 +201,15 @@ fn with_terminal(command: &mut Command) -> io::Result<Spawned> {
     Ok(Spawned { handle: Handle::of(&child)?, child, terminal: Some(terminal) })
 }
 
-/// This side of a terminal.
-#[derive(Debug, Clone)]
-struct Terminal(Arc<AsyncFd<OwnedFd>>);
+/// What comes from a terminal. It ends with an error of its own where other streams just end.
+struct Output(pipe::Receiver);
 
-impl Terminal {
-    fn new(terminal: OwnedFd) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&terminal, true)?;
-        Ok(Self(Arc::new(AsyncFd::new(terminal)?)))
-    }
-}
-
-impl AsyncRead for Terminal {
+impl AsyncRead for Output {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut guard = ready!(self.0.poll_read_ready(context))?;
-            let result =
-                guard.try_io(|terminal| Ok(rustix::io::read(terminal.get_ref(), buffer.initialize_unfilled())?));
-            match result {
-                Ok(Ok(read)) => {
-                    buffer.advance(read);
-                    return Poll::Ready(Ok(()));
-                }
-                // Nobody has the other side any more.
-                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) => return Poll::Ready(Err(error)),
-                Err(_would_block) => {}
-            }
+        match ready!(Pin::new(&mut self.get_mut().0).poll_read(context, buffer)) {
+            // Nobody has the other side any more.
+            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
         }
-    }
-}
-
-impl AsyncWrite for Terminal {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.0.poll_write_ready(context))?;
-            if let Ok(result) = guard.try_io(|terminal| Ok(rustix::io::write(terminal.get_ref(), bytes)?)) {
-                return Poll::Ready(result);
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
