@@ -85,12 +85,14 @@ pub(in crate::sandbox) async fn exec<T: Target>(
     namespace: &str,
     pod: &str,
 ) -> Response {
-    let started = async {
-        let asked = Asked::read(request.uri())?;
+    // Read first: a request cannot be shared between threads, so that none may be borrowed while something is waited for.
+    let (asked, wanted) = (Asked::read(request.uri()), upgrade::wanted(request.headers()));
+    let started = async move {
+        let asked = asked?;
         if asked.command.is_empty() {
             return Err(Status::bad_request("you must specify at least one command for the container"));
         }
-        let (wanted, found) = (upgrade::wanted(request.headers()), registry.get(kinds::PODS, namespace, pod)?);
+        let found = registry.get(kinds::PODS, namespace, pod)?;
         let container = container::chosen(&found, asked.container.as_deref())?;
         container::placed(&found)?;
         if wanted == Wanted::Nothing {
@@ -115,8 +117,9 @@ pub(in crate::sandbox) async fn attach<T: Target>(
     namespace: &str,
     pod: &str,
 ) -> Response {
-    let attached = async {
-        let asked = Asked::read(request.uri())?;
+    let asked = Asked::read(request.uri());
+    let attached = async move {
+        let asked = asked?;
         let found = registry.get(kinds::PODS, namespace, pod)?;
         let container = container::chosen(&found, asked.container.as_deref())?;
         container::placed(&found)?;

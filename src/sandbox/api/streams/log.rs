@@ -91,9 +91,10 @@ pub(in crate::sandbox) async fn log<T: Target>(
     namespace: &str,
     pod: &str,
 ) -> Response {
-    let opened = async {
+    let asked = Asked::read(request.uri(), pod);
+    let opened = async move {
         let found = registry.get(kinds::PODS, namespace, pod)?;
-        let asked = Asked::read(request.uri(), pod)?;
+        let asked = asked?;
         let container = container::chosen(&found, asked.container.as_deref())?;
         if container::placed(&found).is_err() {
             // kube-apiserver has nothing to show of a pod without a node, and says so with nothing.
