@@ -10,7 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 
 use super::exec::{Asked, Input, Ways, size};
 use super::spdy::{self, Stream};
-use super::way::{ENDS, Way};
+use super::way::Way;
 use super::websocket;
 
 pub(super) const VERSION_4: &str = "v4.channel.k8s.io";
@@ -22,6 +22,8 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
+/// The channel of version 5 on which the client tells that another one ends.
+const ENDS: u8 = 255;
 
 /// How long a SPDY client may take to open its streams: kubelet's time.
 const OPENING: Duration = Duration::from_secs(30);
@@ -40,7 +42,7 @@ pub(super) async fn websocket<S, F>(
     let (sink, mut stream) = socket.split();
     let (messages, to_send) = mpsc::channel(websocket::WAITING);
     let (input, received) = mpsc::channel(websocket::WAITING);
-    let way = |number| Way::Channel { number, messages: messages.clone(), ends };
+    let way = |number| Way::Channel { number, messages: messages.clone() };
     let ways = Ways {
         stdout: asked.stdout.then(|| way(STDOUT)),
         stderr: asked.stderr.then(|| way(STDERR)),

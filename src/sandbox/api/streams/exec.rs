@@ -85,9 +85,9 @@ pub(in crate::sandbox) async fn exec<T: Target>(
     namespace: &str,
     pod: &str,
 ) -> Response {
-    // The request itself cannot be kept while the command is started: others may not see its body.
+    // Read first: a request cannot be shared between threads, so that none may be borrowed while something is waited for.
     let (asked, wanted) = (Asked::read(request.uri()), upgrade::wanted(request.headers()));
-    let started = async {
+    let started = async move {
         let asked = asked?;
         if asked.command.is_empty() {
             return Err(Status::bad_request("you must specify at least one command for the container"));
@@ -118,7 +118,7 @@ pub(in crate::sandbox) async fn attach<T: Target>(
     pod: &str,
 ) -> Response {
     let asked = Asked::read(request.uri());
-    let attached = async {
+    let attached = async move {
         let asked = asked?;
         let found = registry.get(kinds::PODS, namespace, pod)?;
         let container = container::chosen(&found, asked.container.as_deref())?;

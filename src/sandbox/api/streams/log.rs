@@ -92,7 +92,7 @@ pub(in crate::sandbox) async fn log<T: Target>(
     pod: &str,
 ) -> Response {
     let asked = Asked::read(request.uri(), pod);
-    let opened = async {
+    let opened = async move {
         let found = registry.get(kinds::PODS, namespace, pod)?;
         let asked = asked?;
         let container = container::chosen(&found, asked.container.as_deref())?;

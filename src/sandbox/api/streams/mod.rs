@@ -24,6 +24,8 @@ mod websocket;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::sandbox) use exec::{attach, exec};
 pub(in crate::sandbox) use forward::port_forward;

@@ -34,7 +34,7 @@ where
     let (messages, to_send) = mpsc::channel(websocket::WAITING);
     let (inputs, received): (Vec<_>, Vec<_>) = ports.iter().map(|_| mpsc::channel(WAITING)).unzip();
     let connections = join_all((0..=u8::MAX).step_by(2).zip(ports).zip(received).map(|((number, port), input)| {
-        let way = |number| Way::Channel { number, messages: messages.clone(), ends: false };
+        let way = |number| Way::Channel { number, messages: messages.clone() };
         let (data, error) = (way(number), way(number + 1));
         let to = &to;
         async move {

@@ -8,9 +8,6 @@ use super::spdy::{HEAD, Outgoing};
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
-/// The channel of version 5 that tells of channels that end.
-pub(super) const ENDS: u8 = 255;
-
 /// The client takes no more.
 #[derive(Debug)]
 pub(super) struct Gone;
@@ -22,8 +19,6 @@ pub(super) enum Way {
     Channel {
         number: u8,
         messages: mpsc::Sender<Bytes>,
-        /// Whether the client understands that a single channel ends.
-        ends: bool,
     },
     Stream(Outgoing),
 }
@@ -40,7 +35,7 @@ impl Way {
     /// Sends a chunk that begins with room set aside.
     async fn pass(&self, mut chunk: Vec<u8>) -> Result<(), Gone> {
         match self {
-            Self::Channel { number, messages, .. } => {
+            Self::Channel { number, messages } => {
                 chunk[0] = *number;
                 messages.send(chunk.into()).await.map_err(|_| Gone)
             }
@@ -73,16 +68,11 @@ impl Way {
         }
     }
 
-    /// Tells that no more comes, as far as the protocol has a way to say so.
+    /// Tells that no more comes. A single channel of a WebSocket has no end: version 5 has one for what the client sends,
+    /// and only for that; kubectl complains of one from the server.
     pub(super) async fn finish(&self) {
-        match self {
-            Self::Channel { number, messages, ends: true } => {
-                let _ = messages.send(Bytes::copy_from_slice(&[ENDS, *number])).await;
-            }
-            Self::Channel { .. } => {}
-            Self::Stream(stream) => {
-                stream.send(vec![0; HEAD], true).await;
-            }
+        if let Self::Stream(stream) = self {
+            stream.send(vec![0; HEAD], true).await;
         }
     }
 }

@@ -8,4 +8,4 @@ mod headers;
 mod session;
 
 pub(super) use frame::HEAD;
-pub(super) use session::{Outgoing, Reset, Stream, farewell, serve, write};
+pub(super) use session::{Outgoing, Stream, farewell, serve, write};
