@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::manifest::Manifest;
 use super::node::{self, Node};
 use super::registry::Registry;
+use super::status::Status;
 use super::{api, controllers, faults, kinds};
 
 /// How long the pods of the first manifests may take to be ready.
@@ -82,7 +83,7 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(), over: impl Future<O
                 format!("the pods of {namespace}/{name} are not ready after {} s", READY_WITHIN.as_secs())
             })??;
             if settings.keys > 0 {
-                fill(&node, &namespace, &format!("{name}-0"), settings.keys).await?;
+                fill(&registry, &node, &namespace, &format!("{name}-0"), settings.keys).await?;
             }
         }
         write_private(&settings.directory.join(KUBECONFIG), &kubeconfig)?;
@@ -127,8 +128,12 @@ async fn pods_ready(registry: &Registry, namespace: &str, name: &str) -> anyhow:
 }
 
 /// Writes keys through a pod's own etcdctl, in transactions of many.
-async fn fill(node: &Node, namespace: &str, pod: &str, keys: u32) -> anyhow::Result<()> {
+async fn fill(registry: &Registry, node: &Node, namespace: &str, pod: &str, keys: u32) -> anyhow::Result<()> {
     const AT_ONCE: u32 = 100; // etcd takes 128 operations in a transaction
+    let said = |status: Status| anyhow::anyhow!(status.message);
+    let object = registry.get(kinds::PODS, namespace, pod).map_err(said)?;
+    // Where nothing else is said kubectl takes the first container, and so do operators when they order them.
+    let container = object["spec"]["containers"][0]["name"].as_str();
     for first in (0..keys).step_by(AT_ONCE as usize) {
         let puts: String = (first..keys.min(first + AT_ONCE))
             .map(|number| format!("put /demo/key-{number:05} value-{number}\n"))
@@ -136,8 +141,7 @@ async fn fill(node: &Node, namespace: &str, pod: &str, keys: u32) -> anyhow::Res
         // No conditions; the operations if they hold; none otherwise.
         let script = format!("printf '%s\\n' '' '{puts}' '' | ETCDCTL_API=3 etcdctl txn >/dev/null");
         let command = ["sh", "-c", &script].map(str::to_owned);
-        let exec = node.exec(namespace, pod, None, &command, false, false).await;
-        let code = exec.map_err(|status| anyhow::anyhow!(status.message))?.exited().await;
+        let code = node.exec(namespace, pod, container, &command, false, false).await.map_err(said)?.exited().await;
         if code != 0 {
             bail!("the first keys could not be written: etcdctl in {pod} ended with code {code}");
         }
