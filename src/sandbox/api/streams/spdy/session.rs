@@ -200,9 +200,9 @@ mod tests {
         let mut head = [0; 12];
         client.read_exact(&mut head).await.unwrap();
         assert_eq!((&head[..5], &head[8..]), (&[0x80, 3, 0, 2, 0][..], &[0, 0, 0, 1][..]));
-        let mut rest = vec![0; usize::from(head[7]) - 4 + frame::HEAD + 5];
-        client.read_exact(&mut rest).await.unwrap();
-        assert!(rest.ends_with(&[0, 0, 0, 1, 0, 0, 0, 5, b'h', b'e', b'l', b'l', b'o']));
+        let mut more = vec![0; usize::from(head[7]) - 4 + frame::HEAD + 5];
+        client.read_exact(&mut more).await.unwrap();
+        assert!(more.ends_with(&[0, 0, 0, 1, 0, 0, 0, 5, b'h', b'e', b'l', b'l', b'o']));
 
         client.write_all(&[0, 0, 0, 1, 0, 0, 0, 2, b'h', b'i', 0, 0, 0, 1, 1, 0, 0, 0]).await.unwrap();
         assert_eq!(first.input.recv().await.unwrap(), "hi");
@@ -221,7 +221,7 @@ mod tests {
         client.read_exact(&mut refused).await.unwrap();
         assert_eq!(refused[..12], [0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 1]);
         client.write_all(&open(3, &headers.write(&[]))).await.unwrap();
-        let (mut input, output, mut reset) = streams.recv().await.unwrap().split();
+        let (mut input, out, mut reset) = streams.recv().await.unwrap().split();
         client.write_all(&[0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 3, 0, 0, 0, 5]).await.unwrap();
         reset.happens().await;
         assert!(input.recv().await.is_none());
@@ -230,7 +230,7 @@ mod tests {
         drop(client);
         serving.await.unwrap().unwrap();
         assert!(streams.recv().await.is_none());
-        drop((first, output));
+        drop((first, out));
         let _ = writing.await.unwrap();
     }
 
