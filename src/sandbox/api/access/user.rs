@@ -110,23 +110,23 @@ mod tests {
         authenticate(&headers, "secret").map(|user| (user.name, user.groups)).map_err(|status| status.code)
     }
 
-    fn is(name: &str, groups: &[&str]) -> Result<(String, Vec<String>), u16> {
-        Ok((name.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect()))
+    fn is(name: &str, groups: &[&str]) -> (String, Vec<String>) {
+        (name.to_owned(), groups.iter().map(|group| (*group).to_owned()).collect())
     }
 
     #[test]
     fn a_token_makes_a_user_and_headers_another() {
         let admin = ("authorization", "Bearer secret");
-        assert_eq!(ask(&[admin]), is("sandbox-admin", &["system:masters", "system:authenticated"]));
-        assert_eq!(ask(&[]), is("system:anonymous", &["system:unauthenticated"]));
+        assert_eq!(ask(&[admin]), Ok(is("sandbox-admin", &["system:masters", "system:authenticated"])));
+        assert_eq!(ask(&[]), Ok(is("system:anonymous", &["system:unauthenticated"])));
         assert_eq!(ask(&[("authorization", "Bearer other")]), Err(401));
         assert_eq!(ask(&[("authorization", "secret")]), Err(401));
-        assert_eq!(ask(&[admin, ("impersonate-user", "x")]), is("x", &["system:authenticated"]));
+        assert_eq!(ask(&[admin, ("impersonate-user", "x")]), Ok(is("x", &["system:authenticated"])));
         let groups = [admin, ("impersonate-user", "x"), ("impersonate-group", "g"), ("impersonate-group", "h")];
-        assert_eq!(ask(&groups), is("x", &["g", "h", "system:authenticated"]));
+        assert_eq!(ask(&groups), Ok(is("x", &["g", "h", "system:authenticated"])));
         let account = ["system:serviceaccounts", "system:serviceaccounts:ns", "system:authenticated"];
         let name = "system:serviceaccount:ns:sa";
-        assert_eq!(ask(&[admin, ("impersonate-user", name)]), is(name, &account));
+        assert_eq!(ask(&[admin, ("impersonate-user", name)]), Ok(is(name, &account)));
         assert_eq!(ask(&[("impersonate-user", "x")]), Err(403));
         assert_eq!(ask(&[admin, ("impersonate-group", "g")]), Err(500));
     }

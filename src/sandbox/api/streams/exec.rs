@@ -41,6 +41,7 @@ pub(super) struct Ways {
 
 /// What a request asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the request's own")]
 pub(super) struct Asked {
     command: Vec<String>,
     container: Option<String>,
@@ -144,7 +145,9 @@ fn respond(request: Request, asked: Asked, exec: Result<Exec, Status>) -> Respon
         },
         Wanted::Spdy => match upgrade::spdy_protocol(request.headers(), SPDY) {
             Ok(protocol) => upgrade::spdy(request, protocol, move |raw| async move {
-                carry::spdy(raw, &asked, |input, ways| run(exec, &command, input, ways)).await;
+                let carried = carry::spdy(raw, &asked, |input, ways| run(exec, &command, input, ways));
+                // The state of decompression is large.
+                Box::pin(carried).await;
             }),
             Err(status) => refusal(&status),
         },
@@ -203,9 +206,9 @@ async fn feed(
                     stdin.write_all(&bytes).await?;
                     stdin.flush().await
                 };
-                let written = OptionFuture::from(stdin.as_mut().map(write)).await;
+                let done = OptionFuture::from(stdin.as_mut().map(write)).await;
                 // A command that reads no more may well go on.
-                if let Some(Err(_)) = written {
+                if let Some(Err(_)) = done {
                     stdin = None;
                 }
             }
@@ -239,6 +242,32 @@ fn ended(command: &str, code: i32) -> Value {
 /// A terminal's size, as clients send it.
 pub(super) fn size(json: &[u8]) -> Option<Input> {
     let size: Value = serde_json::from_slice(json).ok()?;
-    let side = |name: &str| size[name].as_u64().and_then(|side| u16::try_from(side).ok());
-    Some(Input::Resize { columns: side("Width")?, rows: side("Height")? })
+    let cells = |name: &str| size[name].as_u64().and_then(|cells| u16::try_from(cells).ok());
+    Some(Input::Resize { columns: cells("Width")?, rows: cells("Height")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_in_any_order() {
+        let read = |query: &str| Asked::read(&format!("/exec?{query}").parse().unwrap());
+        let asked =
+            read("stdout=true&command=sh&stdin=1&command=-c&tty=false&command=a%20%26+b&container=etcd").unwrap();
+        assert_eq!(asked.command, ["sh", "-c", "a & b"]);
+        assert_eq!(asked.container.as_deref(), Some("etcd"));
+        assert!(asked.stdin && asked.stdout && !asked.stderr && !asked.tty);
+        // A terminal has one stream for both.
+        assert!(!read("stdout&stderr&tty&command=sh").unwrap().stderr);
+        assert_eq!(read("command=sh").unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn a_terminals_size_is_read_or_left() {
+        assert_eq!(size(b"{\"Width\":80,\"Height\":25}\n"), Some(Input::Resize { columns: 80, rows: 25 }));
+        for wrong in [&b"{\"Width\":80}"[..], b"[]", b"", b"{\"Width\":-1,\"Height\":70000}"] {
+            assert_eq!(size(wrong), None);
+        }
+    }
 }

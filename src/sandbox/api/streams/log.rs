@@ -151,8 +151,8 @@ impl Reader {
     async fn open(log: Log, asked: &Asked, began: Option<Timestamp>) -> io::Result<Self> {
         let mut file = File::open(&log.path).await?;
         if let Some(tail) = asked.tail {
-            let begin = last_lines(&mut file, tail).await?;
-            file.seek(SeekFrom::Start(begin)).await?;
+            let from = last_lines(&mut file, tail).await?;
+            file.seek(SeekFrom::Start(from)).await?;
         }
         file.set_max_buf_size(CHUNK);
         let lines = Lines { stamped: asked.timestamps, since: asked.since, time: began, rest: Vec::new() };
@@ -171,8 +171,8 @@ impl Reader {
             // Looked at before the file: whatever the container wrote is there when it has ended.
             let ended = *self.ended.borrow_and_update() || self.ended.has_changed().is_err();
             let mut chunk = Vec::with_capacity(CHUNK);
-            let last = self.file.read_buf(&mut chunk).await? == 0;
-            if last && self.follow && !ended {
+            let at_end = self.file.read_buf(&mut chunk).await? == 0;
+            if at_end && self.follow && !ended {
                 tokio::select! {
                     _ = self.ended.changed() => {}
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
@@ -180,11 +180,11 @@ impl Reader {
                 continue;
             }
             let mut bytes = match &mut self.lines {
-                Some(lines) => lines.pick(&chunk, last),
+                Some(lines) => lines.pick(&chunk, at_end),
                 None => chunk,
             };
             if bytes.is_empty() {
-                if last {
+                if at_end {
                     return Ok(None);
                 }
                 continue;

@@ -27,8 +27,10 @@ impl Tunnels {
         // Removed, so that a tunnel that is opened next does not hear of this cut.
         let cut = cuts.remove(&(namespace.to_owned(), pod.to_owned()));
         cut.map_or(0, |cut| {
+            // Counted first: those that hear of it are soon gone.
+            let live = cut.receiver_count();
             cut.send_replace(());
-            cut.receiver_count()
+            live
         })
     }
 }

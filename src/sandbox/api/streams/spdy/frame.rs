@@ -67,14 +67,14 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
     }
     let (version, kind) = ((first >> 16) & 0x7fff, u16::from_be_bytes([head[2], head[3]]));
     if version != 3 {
-        return Err(broken(format!("version {version}")));
+        return Err(broken(&format!("version {version}")));
     }
     if length > LONGEST {
-        return Err(broken(format!("a control frame of {length} bytes")));
+        return Err(broken(&format!("a control frame of {length} bytes")));
     }
     let body = body(from, length).await?;
     let number = || {
-        let number = body.first_chunk().ok_or_else(|| broken("a control frame that is cut off".to_owned()))?;
+        let number = body.first_chunk().ok_or_else(|| broken("a control frame that is cut off"))?;
         Ok::<_, io::Error>(u32::from_be_bytes(*number))
     };
     let after = |skipped: usize| body.slice(skipped.min(body.len())..);
@@ -98,7 +98,7 @@ async fn body(from: &mut (impl AsyncRead + Unpin), length: u32) -> io::Result<By
     Ok(body.into())
 }
 
-fn broken(what: String) -> io::Error {
+fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("not SPDY/3.1: {what}"))
 }
 

@@ -168,3 +168,77 @@ pub(in super::super) async fn farewell(frames: &mpsc::Sender<Bytes>) {
         let _ = frames.send(last).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::super::headers::Writer;
+    use super::*;
+
+    /// A client's frame that opens a stream.
+    fn open(stream: u8, headers: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(headers.len() + 10).unwrap();
+        [&[0x80, 3, 0, 1, 0, 0, 0, length, 0, 0, 0, stream, 0, 0, 0, 0, 0, 0][..], headers].concat()
+    }
+
+    #[tokio::test]
+    async fn a_client_opens_uses_and_ends_streams() {
+        let (mut client, server) = tokio::io::duplex(64 * 1024);
+        let (from, to) = tokio::io::split(server);
+        let (frames, to_send) = mpsc::channel(16);
+        let (opened, mut streams) = mpsc::channel(8);
+        let serving = tokio::spawn(serve(from, frames, opened));
+        let writing = tokio::spawn(write(to, to_send));
+        let mut headers = Writer::new();
+
+        client.write_all(&open(1, &headers.write(&[("StreamType", "data"), ("port", "2379")]))).await.unwrap();
+        let mut first = streams.recv().await.unwrap();
+        assert_eq!((first.id(), first.header("streamtype"), first.header("port")), (1, Some("data"), Some("2379")));
+        // The reply comes before all else.
+        assert!(first.output.send([&[0; frame::HEAD], &b"hello"[..]].concat(), false).await);
+        let mut head = [0; 12];
+        client.read_exact(&mut head).await.unwrap();
+        assert_eq!((&head[..5], &head[8..]), (&[0x80, 3, 0, 2, 0][..], &[0, 0, 0, 1][..]));
+        let mut more = vec![0; usize::from(head[7]) - 4 + frame::HEAD + 5];
+        client.read_exact(&mut more).await.unwrap();
+        assert!(more.ends_with(&[0, 0, 0, 1, 0, 0, 0, 5, b'h', b'e', b'l', b'l', b'o']));
+
+        client.write_all(&[0, 0, 0, 1, 0, 0, 0, 2, b'h', b'i', 0, 0, 0, 1, 1, 0, 0, 0]).await.unwrap();
+        assert_eq!(first.input.recv().await.unwrap(), "hi");
+        assert!(first.input.recv().await.is_none());
+        // What comes after the end, or for no stream, is nobody's. Windows are not counted. Pings are answered.
+        client.write_all(&[0, 0, 0, 1, 0, 0, 0, 1, b'x', 0, 0, 0, 9, 0, 0, 0, 1, b'x']).await.unwrap();
+        client.write_all(&[0x80, 3, 0, 9, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1]).await.unwrap();
+        let ping = [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1];
+        client.write_all(&ping).await.unwrap();
+        client.read_exact(&mut head).await.unwrap();
+        assert_eq!(head, ping);
+
+        // The number of a stream is used once.
+        client.write_all(&open(1, &headers.write(&[]))).await.unwrap();
+        let mut refused = [0; 16];
+        client.read_exact(&mut refused).await.unwrap();
+        assert_eq!(refused[..12], [0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 1]);
+        client.write_all(&open(3, &headers.write(&[]))).await.unwrap();
+        let (mut input, out, mut reset) = streams.recv().await.unwrap().split();
+        client.write_all(&[0x80, 3, 0, 3, 0, 0, 0, 8, 0, 0, 0, 3, 0, 0, 0, 5]).await.unwrap();
+        reset.happens().await;
+        assert!(input.recv().await.is_none());
+
+        // The end of the client is the end of all.
+        drop(client);
+        serving.await.unwrap().unwrap();
+        assert!(streams.recv().await.is_none());
+        drop((first, out));
+        let _ = writing.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nonsense_ends_a_session() {
+        let (frames, _kept) = mpsc::channel(16);
+        let (opened, _streams) = mpsc::channel(8);
+        assert!(serve(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], frames.clone(), opened.clone()).await.is_err());
+        assert!(serve(&open(1, b"nonsense")[..], frames, opened).await.is_err());
+    }
+}
