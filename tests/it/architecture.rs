@@ -23,7 +23,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("indicatif::", &["report/"]),
     ("anstream::", &["report/"]),
     ("axum::", &["sandbox/"]),
-    ("nix::", &["sandbox/"]),
+    ("use nix::", &["sandbox/"]),
     ("stdin(", &["report/", "sandbox/node/"]),
     ("stdout(", &["report/", "sandbox/node/"]),
     ("io::stderr", &["report/"]),

@@ -177,9 +177,7 @@ async fn streams(cluster: &Cluster) {
     let error = cluster.node.dial(NAMESPACE, "etcd-1", 99).await.unwrap_err();
     assert!(error.message.ends_with("dial tcp4 127.0.0.1:99: connect: connection refused"), "{error:?}");
 
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut cluster.node.log(NAMESPACE, "etcd-2", None, false).unwrap().file, &mut text)
-        .unwrap();
+    let text = std::fs::read_to_string(cluster.node.log(NAMESPACE, "etcd-2", None, false).unwrap().path).unwrap();
     assert!(text.contains("etcd"), "{text}");
     let error = cluster.node.log(NAMESPACE, "etcd-2", None, true).unwrap_err();
     assert_eq!(error.message, "previous terminated container \"etcd\" in pod \"etcd-2\" not found");
@@ -268,9 +266,7 @@ async fn troubles(cluster: &Cluster) {
     let message = status["state"]["waiting"]["message"].as_str().unwrap();
     assert!(message.starts_with("back-off 10s restarting failed container=a pod=crash_here("), "{message}");
     assert_eq!((&status["lastState"]["terminated"]["exitCode"], &status["restartCount"]), (&json!(3), &json!(1)));
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut cluster.node.log(NAMESPACE, "crash", None, true).unwrap().file, &mut text)
-        .unwrap();
+    let text = std::fs::read_to_string(cluster.node.log(NAMESPACE, "crash", None, true).unwrap().path).unwrap();
     assert!(text.contains("here"), "{text}");
     cluster.until("image", waits("ErrImagePull")).await;
     let commanded = cluster.until("command", waits("CrashLoopBackOff")).await;
@@ -345,10 +341,8 @@ impl Cluster {
         let found = tokio::time::timeout(PATIENCE, wait).await;
         found.unwrap_or_else(|_| {
             let pod = self.registry.get(kinds::PODS, NAMESPACE, name);
-            let mut text = String::new();
-            if let Ok(mut log) = self.node.log(NAMESPACE, name, None, false) {
-                std::io::Read::read_to_string(&mut log.file, &mut text).unwrap();
-            }
+            let log = self.node.log(NAMESPACE, name, None, false);
+            let text = log.map(|log| std::fs::read_to_string(log.path).unwrap()).unwrap_or_default();
             panic!("{name}: {pod:#?}\n{text}")
         })
     }
