@@ -33,7 +33,7 @@ fn tables() {
     room.until("statefulsets/set", "the pod to be ready", |set| set["status"]["readyReplicas"] == 1);
     room.make("configmaps", &map("one", &json!({"a": "1"})));
     room.make("services", &json!({
-        "metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "ports": [{"port": 80}, {"port": 81, "name": "b"}]},
+        "metadata": {"name": "headless"}, "spec": {"clusterIP": "None", "ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]},
     }));
     let claim = json!({
         "metadata": {"name": "claim"},

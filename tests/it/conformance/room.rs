@@ -52,7 +52,7 @@ pub(super) struct Answer<'a> {
 
 impl Room {
     pub(super) fn enter(scenario: &str) -> Self {
-        let namespace = Namespace::of("conf", scenario);
+        let namespace = Namespace::of("conf", &scenario.replace('_', "-"));
         let client = RUNTIME.block_on(Client::try_default()).expect("KUBECONFIG names a cluster");
         let room = Self { client, transcript: RefCell::default(), namespace };
         let version = room.send("GET", "/version", &[], Vec::new());
