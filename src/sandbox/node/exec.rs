@@ -89,7 +89,7 @@ pub(super) async fn spawn(
             Ok(mut spawned) => {
                 let pipes = (spawned.child.stdin.take(), spawned.child.stdout.take(), spawned.child.stderr.take());
                 let _ = started.send(Ok((pipes, spawned.terminal, spawned.handle)));
-                let _ = ended.send(waited(spawned.child.wait()));
+                let _ = ended.send(waited(&spawned.child.wait()));
             }
             Err(error) => drop(started.send(Err(error))),
         }
