@@ -8,6 +8,8 @@ mod shape;
 mod statefulsets;
 mod storage;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Value, json};
 

@@ -38,7 +38,7 @@ pub(super) fn begin(pod: &mut Value) {
 
 /// The quality of service: how surely a pod has what it needs.
 fn quality(spec: &Value) -> &'static str {
-    let containers = || ["initContainers", "containers"].into_iter().flat_map(|list| spec[list].as_array()).flatten();
+    let containers = || ["initContainers", "containers"].into_iter().filter_map(|list| spec[list].as_array()).flatten();
     let amount = |container: &Value, of: &str, which: &str| container["resources"][of][which].clone();
     let computing = ["cpu", "memory"];
     let none = containers().all(|container| {

@@ -6,7 +6,7 @@
 //! is dropped, since the newer object is a reason to look again.
 
 mod budgets;
-mod events;
+pub(super) mod events;
 mod garbage;
 mod namespaces;
 mod object;
@@ -18,6 +18,8 @@ mod scheduler;
 mod selector;
 mod statefulset;
 mod volumes;
+#[cfg(test)]
+mod world;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,7 +34,6 @@ use tracing::{debug, warn};
 use super::kinds;
 use super::registry::Registry;
 use super::store::Watch;
-pub(super) use events::record;
 use plan::Plan;
 pub(super) use quotas::check as check_quotas;
 pub(super) use selector::selects;

@@ -95,7 +95,7 @@ impl Step {
         match &done {
             Ok(()) => {
                 let record = if matches!(self.action, Action::Tell) { events::record_state } else { events::record };
-                for told in &self.on_success {
+                if let Some(told) = &self.on_success {
                     record(registry, &told.about, told.warning, told.reason, &told.message, source);
                 }
             }

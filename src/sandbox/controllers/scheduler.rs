@@ -21,7 +21,7 @@ pub(super) fn decide(view: &View) -> Vec<Plan> {
 }
 
 fn of_one(view: &View, pod: &Arc<Value>) -> Vec<Step> {
-    let steps = match choose(view, pod) {
+    match choose(view, pod) {
         Err(why) => refused(pod, &why).into_iter().collect(),
         Ok(Choice::Consume(claims, node)) => claims.into_iter().map(|claim| consumed_on(claim, node)).collect(),
         Ok(Choice::Node(node)) => {
@@ -31,8 +31,7 @@ fn of_one(view: &View, pod: &Arc<Value>) -> Vec<Step> {
                 vec![Step::status(kinds::PODS, with_condition(pod, json!({"status": "True"})))]
             }
         }
-    };
-    steps
+    }
 }
 
 enum Choice<'a> {
@@ -88,11 +87,11 @@ fn choose<'a>(view: &'a View, pod: &Value) -> Result<Choice<'a>, String> {
             },
         }
     }
-    let Some(node) = fitting else {
+    let Some(chosen) = fitting else {
         let reasons: Vec<_> = reasons.iter().map(|(why, count)| format!("{count} {why}")).collect();
         return Err(format!("0/{count} nodes are available: {}.", reasons.join(", ")));
     };
-    Ok(if waiting.is_empty() { Choice::Node(node) } else { Choice::Consume(waiting, node) })
+    Ok(if waiting.is_empty() { Choice::Node(chosen) } else { Choice::Consume(waiting, chosen) })
 }
 
 /// Why a pod cannot run on a node.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// A container that has run for as long as this begins anew.
-const FORGOTTEN: Duration = Duration::from_mins(10);
+const FORGOTTEN: Duration = Duration::from_secs(10 * 60);
 
 /// The state of one container's back-off, or of one image's.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The life of one container: image, start, probes, end, back-off, and again.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,16 @@ impl Container {
 
     fn runs(&self, running: Option<Arc<Running>>) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    /// A new incarnation begins.
+    fn begin(&self, id: &str, log: &Path) {
+        let mut state = self.state();
+        if state.id.is_some() {
+            state.restarts += 1;
+        }
+        state.id = Some(id.to_owned());
+        state.log = Some(log.to_owned());
     }
 
     /// Where it is in the pod's spec, as Events have it.
@@ -149,7 +159,7 @@ async fn run(pod: &Pod, container: &Container) -> Option<Exit> {
     let log = match open_log(pod, container) {
         Ok((file, path)) => {
             pod.tell(Some(container), false, "Created", &format!("Created container {}", container.name));
-            pod.prepare(container, &id, &path);
+            container.begin(&id, &path);
             Ok((file, path))
         }
         Err(error) => Err(format!("cannot open the log: {error}")),

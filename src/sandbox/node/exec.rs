@@ -89,7 +89,7 @@ pub(super) async fn spawn(
             Ok(mut spawned) => {
                 let pipes = (spawned.child.stdin.take(), spawned.child.stdout.take(), spawned.child.stderr.take());
                 let _ = started.send(Ok((pipes, spawned.terminal, spawned.handle)));
-                let _ = ended.send(waited(spawned.child.wait()));
+                let _ = ended.send(waited(&spawned.child.wait()));
             }
             Err(error) => drop(started.send(Err(error))),
         }
@@ -172,9 +172,9 @@ fn prepare(plan: &Plan, command: &[String], tty: bool) -> io::Result<(Command, O
         let file = File::open("/proc/self/exe")?;
         (stage::terminal(PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())), command), Some(file))
     } else {
-        let mut plain = Command::new(name);
-        plain.args(arguments).process_group(0);
-        (plain, None)
+        let mut direct = Command::new(name);
+        direct.args(arguments).process_group(0);
+        (direct, None)
     };
     let mut env: BTreeMap<_, _> = plan.env.iter().cloned().collect();
     if tty {

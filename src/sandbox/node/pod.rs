@@ -1,7 +1,7 @@
 //! One pod on the node, from the moment it is bound to the moment nothing of it is left.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -157,16 +157,6 @@ impl Pod {
     pub(super) fn change(&self, container: &Container, change: impl FnOnce(&mut State)) {
         change(&mut container.state());
         self.publish();
-    }
-
-    /// A new incarnation of a container begins.
-    pub(super) fn prepare(&self, container: &Container, id: &str, log: &Path) {
-        let mut state = container.state();
-        if state.id.is_some() {
-            state.restarts += 1;
-        }
-        state.id = Some(id.to_owned());
-        state.log = Some(log.to_owned());
     }
 
     fn publish(&self) {

@@ -146,8 +146,8 @@ async fn once(
     let answer = async {
         let headers: String =
             target["httpHeaders"].as_array().into_iter().flatten().fold(String::new(), |all, header| {
-                let part = |field: &str| header[field].as_str().unwrap_or_default().replace(['\r', '\n'], "");
-                all + &format!("{}: {}\r\n", part("name"), part("value"))
+                let text = |field: &str| header[field].as_str().unwrap_or_default().replace(['\r', '\n'], "");
+                all + &format!("{}: {}\r\n", text("name"), text("value"))
             });
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: kube-probe\r\n{headers}Connection: close\r\n\r\n"

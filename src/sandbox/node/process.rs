@@ -56,7 +56,7 @@ impl Process {
         let live = move || match launch(&plan, &namespace, log) {
             Ok((mut child, handle)) => {
                 let _ = started.send(Ok((child.id(), handle)));
-                ended.send_replace(Some(waited(child.wait())));
+                ended.send_replace(Some(waited(&child.wait())));
             }
             Err(error) => drop(started.send(Err(error.to_string()))),
         };
@@ -127,7 +127,7 @@ fn launch(plan: &Plan, namespace: &NetworkNamespace, log: File) -> io::Result<(C
 }
 
 /// A process's end as a container's status has it.
-pub(super) fn waited(status: io::Result<ExitStatus>) -> Exit {
+pub(super) fn waited(status: &io::Result<ExitStatus>) -> Exit {
     let Ok(status) = status else { return 137 };
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(137)
 }

@@ -44,7 +44,7 @@ pub(super) fn register(registry: &Registry) -> Result<(), Status> {
 
 fn status(architecture: &str) -> Value {
     let memory = rustix::system::sysinfo();
-    let kibibytes = u64::try_from(memory.totalram).unwrap_or_default() / 1024 * u64::from(memory.mem_unit);
+    let kibibytes = memory.totalram / 1024 * u64::from(memory.mem_unit);
     let resources = json!({
         "cpu": available_parallelism().map_or(1, usize::from).to_string(),
         "memory": format!("{kibibytes}Ki"),

@@ -1,5 +1,6 @@
 //! A pod's status, made from what its containers do, as kubelet makes it.
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -90,9 +91,12 @@ fn entry(container: &Value, state: &State, init: bool) -> Value {
     }
     if let Some(id) = &state.id {
         entry["containerID"] = json!(id);
-        let digest = Sha256::digest(image.as_bytes());
-        entry["imageID"] =
-            json!(format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()));
+        let mut image_id = "sha256:".to_owned();
+        for byte in Sha256::digest(image.as_bytes()) {
+            // Writing to text does not fail.
+            let _ = write!(image_id, "{byte:02x}");
+        }
+        entry["imageID"] = json!(image_id);
     }
     entry
 }

@@ -1,7 +1,7 @@
 //! The node with real processes. Its mounts need a process of their own, so the test runs itself again as one: as root,
 //! or as root of a user namespace.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const NAMESPACE: &str = "here";
 /// Tells the second process that it is that, and where to write.
 const DIRECTORY: &str = "SANDBOX_NODE_TEST_DIRECTORY";
 /// Longer than any machine needs; only a broken test waits for so long.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 #[ignore = "not a test: the second stage of containers, which the node runs in the test below"]
@@ -124,7 +124,7 @@ fn parked() {
         }
         let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
         // The harness has begun a line of its own.
-        println!("\npids {}", pids.join(" "));
+        writeln!(std::io::stdout(), "\npids {}", pids.join(" ")).unwrap();
         std::future::pending::<()>().await;
     });
 }

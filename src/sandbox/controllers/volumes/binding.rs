@@ -33,7 +33,7 @@ pub(super) fn claim(view: &View, claim: &Arc<Value>) -> Option<Step> {
         return None;
     }
     let wanted = text(&claim["spec"]["volumeName"]);
-    if wanted.is_empty() { unbound(view, claim) } else { asked_for(view, claim, wanted) }
+    if wanted.is_empty() { Some(unbound(view, claim)) } else { asked_for(view, claim, wanted) }
 }
 
 /// A claim that has a volume: whether it still has it.
@@ -66,13 +66,13 @@ fn kept(view: &View, claim: &Arc<Value>) -> Option<Step> {
 fn asked_for(view: &View, claim: &Arc<Value>, wanted: &str) -> Option<Step> {
     let volume = view.get(kinds::VOLUMES, "", wanted)?;
     if volume["spec"]["claimRef"].is_null() || is_for(volume, claim) {
-        return bind(volume, claim);
+        return Some(bind(volume, claim));
     }
     let message = format!("volume \"{wanted}\" already bound to a different claim.");
     Some(Step::tell(claim, true, "FailedBinding", message))
 }
 
-fn unbound(view: &View, claim: &Arc<Value>) -> Option<Step> {
+fn unbound(view: &View, claim: &Arc<Value>) -> Step {
     let waits = waits_for_consumer(view, claim);
     let selected = text(&claim["metadata"]["annotations"][SELECTED_NODE]);
     let node = view.get(kinds::NODES, "", selected);
@@ -81,28 +81,28 @@ fn unbound(view: &View, claim: &Arc<Value>) -> Option<Step> {
     }
     if waits && selected.is_empty() {
         let message = "waiting for first consumer to be created before binding";
-        return Some(Step::tell(claim, false, "WaitForFirstConsumer", message));
+        return Step::tell(claim, false, "WaitForFirstConsumer", message);
     }
     let wanted = text(&claim["spec"]["storageClassName"]);
     if wanted.is_empty() {
         let message = "no persistent volumes available for this claim and no storage class is set";
-        return Some(Step::tell(claim, false, "FailedBinding", message));
+        return Step::tell(claim, false, "FailedBinding", message);
     }
     let Some(class) = class(view, claim) else {
         let message = format!("storageclass.storage.k8s.io \"{wanted}\" not found");
-        return Some(Step::tell(claim, true, "ProvisioningFailed", message));
+        return Step::tell(claim, true, "ProvisioningFailed", message);
     };
     if class["provisioner"] == NO_PROVISIONER {
         let message = format!("no volume plugin matched name: {NO_PROVISIONER}");
-        return Some(Step::tell(claim, true, "ProvisioningFailed", message));
+        return Step::tell(claim, true, "ProvisioningFailed", message);
     }
-    Some(provision(claim, class))
+    provision(claim, class)
 }
 
 /// Points a volume at a claim, or the claim at a volume that points at it.
-fn bind(volume: &Arc<Value>, claim: &Arc<Value>) -> Option<Step> {
+fn bind(volume: &Arc<Value>, claim: &Arc<Value>) -> Step {
     if let Some(step) = claimed(volume, claim) {
-        return Some(step);
+        return step;
     }
     let mut after = Value::clone(claim);
     if text(&claim["spec"]["volumeName"]).is_empty() {
@@ -110,7 +110,7 @@ fn bind(volume: &Arc<Value>, claim: &Arc<Value>) -> Option<Step> {
         after["metadata"]["annotations"][BOUND_BY_CONTROLLER] = json!("yes");
     }
     after["metadata"]["annotations"][BIND_COMPLETED] = json!("yes");
-    Some(Step::whole(kinds::CLAIMS, after))
+    Step::whole(kinds::CLAIMS, after)
 }
 
 /// Points a volume at a claim; none where it does.
