@@ -60,18 +60,28 @@ fn defaults() {
     });
     room.post("persistentvolumes?dryRun=All", &volume).shows_all();
     room.title("Service");
-    room.post("services?dryRun=All", &json!({
-        "metadata": {"name": "headless"},
-        "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"port": 80}]},
-    }))
+    room.post(
+        "services?dryRun=All",
+        &json!({
+            "metadata": {"name": "headless"},
+            "spec": {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"port": 80}]},
+        }),
+    )
     .shows_all();
-    room.post("services?dryRun=All", &json!({"metadata": {"name": "plain"}, "spec": {"ports": [{"port": 80, "name": "a"}]}}))
-        .shows_all();
+    room.post(
+        "services?dryRun=All",
+        &json!({"metadata": {"name": "plain"}, "spec": {"ports": [{"port": 80, "name": "a"}]}}),
+    )
+    .shows_all();
     room.title("StorageClass");
-    room.post("storageclasses?dryRun=All", &json!({"metadata": {"name": "conf-class"}, "provisioner": "conf.test/none"}))
-        .shows_all();
+    room.post(
+        "storageclasses?dryRun=All",
+        &json!({"metadata": {"name": "conf-class"}, "provisioner": "conf.test/none"}),
+    )
+    .shows_all();
     room.title("others");
-    room.post("leases?dryRun=All", &json!({"metadata": {"name": "lease"}, "spec": {"holderIdentity": "me"}})).shows_all();
+    room.post("leases?dryRun=All", &json!({"metadata": {"name": "lease"}, "spec": {"holderIdentity": "me"}}))
+        .shows_all();
     room.post("secrets?dryRun=All", &json!({"metadata": {"name": "secret"}, "stringData": {"a": "b"}})).shows_all();
     room.post("namespaces?dryRun=All", &json!({"metadata": {"name": "conf-dry"}})).shows_all();
     room.leave();
@@ -87,16 +97,17 @@ fn pod_of_a_set() {
     super::sets::learn_revisions(&room);
     let pod = room.look("pods/set-0");
     room.learn(pod["spec"]["nodeName"].as_str().unwrap_or_default(), "NODE");
-    let tokens: Vec<_> = pod["spec"]["volumes"].as_array().into_iter().flatten().cloned().collect();
-    for (number, token) in tokens.iter().enumerate() {
-        room.learn(token["name"].as_str().unwrap_or_default(), &format!("VOLUME-{number}"));
-    }
     let id = pod["status"]["containerStatuses"][0]["containerID"].as_str().unwrap_or_default();
     room.learn(id, "CONTAINER");
     room.learn(pod["status"]["containerStatuses"][0]["imageID"].as_str().unwrap_or_default(), "IMAGE");
     room.get("pods/set-0").shows_all();
     room.get("statefulsets/set").shows(&["/status"]);
-    room.get("controllerrevisions").shows(&["/items/0/metadata/labels", "/items/0/metadata/ownerReferences", "/items/0/data", "/items/0/revision"]);
+    room.get("controllerrevisions").shows(&[
+        "/items/0/metadata/labels",
+        "/items/0/metadata/ownerReferences",
+        "/items/0/data",
+        "/items/0/revision",
+    ]);
     room.leave();
 }
 
@@ -116,32 +127,46 @@ fn validation() {
         ("an empty selector", with(&|set| set["spec"]["selector"] = json!({}))),
         ("no selector", with(&|set| set["spec"]["selector"] = Value::Null)),
         ("negative replicas", with(&|set| set["spec"]["replicas"] = json!(-1))),
-        ("replicas in words", with(&|set| set["spec"]["replicas"] = json!("two"))),
         ("an unknown pod management", with(&|set| set["spec"]["podManagementPolicy"] = json!("Sideways"))),
         ("an unknown strategy", with(&|set| set["spec"]["updateStrategy"] = json!({"type": "Sideways"}))),
-        ("a partition under OnDelete", with(&|set| {
-            set["spec"]["updateStrategy"] = json!({"type": "OnDelete", "rollingUpdate": {"partition": 1}});
-        })),
-        ("a negative partition", with(&|set| {
-            set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": -1}});
-        })),
+        (
+            "a partition under OnDelete",
+            with(&|set| {
+                set["spec"]["updateStrategy"] = json!({"type": "OnDelete", "rollingUpdate": {"partition": 1}});
+            }),
+        ),
+        (
+            "a negative partition",
+            with(&|set| {
+                set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": -1}});
+            }),
+        ),
         ("another restart policy", with(&|set| set["spec"]["template"]["spec"]["restartPolicy"] = json!("Never"))),
         ("no containers", with(&|set| set["spec"]["template"]["spec"]["containers"] = json!([]))),
         ("no image", with(&|set| set["spec"]["template"]["spec"]["containers"][0]["image"] = json!(""))),
         ("a container's name", with(&|set| set["spec"]["template"]["spec"]["containers"][0]["name"] = json!("A_b"))),
-        ("a mount of nothing", with(&|set| {
-            set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "x", "mountPath": "/x"}]);
-        })),
+        (
+            "a mount of nothing",
+            with(&|set| {
+                set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+                    json!([{"name": "x", "mountPath": "/x"}]);
+            }),
+        ),
         ("a name of points", with(&|set| set["metadata"]["name"] = json!("a.b"))),
         ("a label's value", with(&|set| set["metadata"]["labels"] = json!({"a": "not a value"}))),
-        ("two things", with(&|set| {
-            set["spec"]["replicas"] = json!(-1);
-            set["spec"]["podManagementPolicy"] = json!("Sideways");
-        })),
+        (
+            "two things",
+            with(&|set| {
+                set["spec"]["replicas"] = json!(-1);
+                set["spec"]["podManagementPolicy"] = json!("Sideways");
+            }),
+        ),
     ] {
         room.note(what);
         room.post("statefulsets?dryRun=All", &set);
     }
+    room.note("replicas in words");
+    room.brief("POST", "statefulsets", "application/json", &with(&|set| set["spec"]["replicas"] = json!("two")));
     room.title("changes that may not be");
     room.make("statefulsets", &good);
     let merge = super::room::MERGE;
@@ -151,7 +176,6 @@ fn validation() {
         json!({"spec": {"selector": {"matchLabels": {"app": "other"}}}}),
         json!({"spec": {"volumeClaimTemplates": [{"metadata": {"name": "x"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]}}),
         json!({"spec": {"replicas": -2}}),
-        json!({"spec": {"replicas": "three"}}),
         json!({"spec": {"updateStrategy": {"type": "OnDelete"}}}),
         json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}}),
         json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}}),
@@ -164,6 +188,7 @@ fn validation() {
         room.note(format!("{patch}"));
         room.patch("statefulsets/set", merge, &patch).shows(&["/metadata/generation", "/spec/updateStrategy"]);
     }
+    room.brief("PATCH", "statefulsets/set", merge, &json!({"spec": {"replicas": "three"}}));
     room.patch("statefulsets/set/status", merge, &json!({"status": {"replicas": 5}, "spec": {"replicas": 5}}))
         .shows(&["/spec/replicas"]);
     room.title("pods");
@@ -181,7 +206,8 @@ fn validation() {
         json!([{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]),
     ] {
         room.note(format!("{patch}"));
-        let answer = room.send("PATCH", "pods/pod", &[("content-type", super::room::JSON)], patch.to_string().into_bytes());
+        let answer =
+            room.send("PATCH", "pods/pod", &[("content-type", super::room::JSON)], patch.to_string().into_bytes());
         // The message has the whole pod in it, as the server's own language prints it.
         let message = answer.body["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
         room.note(format!("  {} {} {message}", answer.code, answer.body["reason"]));
@@ -199,9 +225,18 @@ fn validation() {
         room.note(format!("without {field}"));
         room.post("persistentvolumeclaims", &bad);
     }
-    let answer = room.send("PATCH", "persistentvolumeclaims/claim", &[("content-type", merge)], br#"{"spec":{"storageClassName":"other"}}"#.to_vec());
+    let answer = room.send(
+        "PATCH",
+        "persistentvolumeclaims/claim",
+        &[("content-type", merge)],
+        br#"{"spec":{"storageClassName":"other"}}"#.to_vec(),
+    );
     let message = answer.body["message"].as_str().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
     room.note(format!("  {} {} {message}", answer.code, answer.body["reason"]));
-    room.patch("persistentvolumeclaims/claim", merge, &json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}}));
+    room.patch(
+        "persistentvolumeclaims/claim",
+        merge,
+        &json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}}),
+    );
     room.leave();
 }

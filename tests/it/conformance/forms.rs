@@ -40,16 +40,25 @@ fn tables() {
         "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "conf-none", "resources": {"requests": {"storage": "1Gi"}}},
     });
     room.make("persistentvolumeclaims", &claim);
-    for what in
-        ["pods", "pods/set-0", "statefulsets", "persistentvolumeclaims", "services", "configmaps?fieldSelector=metadata.name%3Done"]
-    {
+    for what in [
+        "pods",
+        "pods/set-0",
+        "statefulsets",
+        "persistentvolumeclaims",
+        "services",
+        "configmaps?fieldSelector=metadata.name%3Done",
+    ] {
         table(&room, what);
     }
     room.get_as("Table", "configmaps/none");
     room.title("metadata alone");
     room.get_as("PartialObjectMetadata", "configmaps/one").shows(&["/apiVersion", "/metadata/name", "/data"]);
-    room.get_as("PartialObjectMetadataList", "configmaps?fieldSelector=metadata.name%3Done")
-        .shows(&["/apiVersion", "/items/0/metadata/name", "/items/0/kind", "/items/0/data"]);
+    room.get_as("PartialObjectMetadataList", "configmaps?fieldSelector=metadata.name%3Done").shows(&[
+        "/apiVersion",
+        "/items/0/metadata/name",
+        "/items/0/kind",
+        "/items/0/data",
+    ]);
     room.title("scale");
     room.get("statefulsets/set/scale").shows(&["/apiVersion", "/spec", "/status"]);
     room.patch("statefulsets/set/scale", MERGE, &json!({"spec": {"replicas": 0}})).shows(&["/spec"]);

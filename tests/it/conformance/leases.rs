@@ -42,12 +42,10 @@ fn leases() {
     room.title("wrong");
     let mut wrong = lease.clone();
     wrong["spec"]["renewTime"] = json!("yesterday");
-    let answer = room.send("POST", "leases", &[("content-type", "application/json")], wrong.to_string().into_bytes());
-    room.note(format!("  {} {}", answer.code, answer.body["reason"]));
+    room.brief("POST", "leases", "application/json", &wrong);
     wrong["spec"] = json!({"leaseDurationSeconds": 0});
     room.post("leases", &wrong);
     wrong["spec"] = json!({"leaseDurationSeconds": "10"});
-    let answer = room.send("POST", "leases", &[("content-type", "application/json")], wrong.to_string().into_bytes());
-    room.note(format!("  {} {}", answer.code, answer.body["reason"]));
+    room.brief("POST", "leases", "application/json", &wrong);
     room.leave();
 }

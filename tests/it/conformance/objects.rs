@@ -80,7 +80,11 @@ fn verbs() {
         let items = answer.body["items"].as_array().cloned().unwrap_or_default();
         // Random names, and what newer ones put into every namespace.
         let names = items.iter().filter_map(|item| item["metadata"]["name"].as_str()).filter(|name| name.len() < 6);
-        room.note(format!("  names: {:?}, kinds: {:?}", names.collect::<Vec<_>>(), items.first().map(|i| i["kind"].clone())));
+        room.note(format!(
+            "  names: {:?}, items with a kind: {:?}",
+            names.collect::<Vec<_>>(),
+            items.first().map(|i| i["kind"].clone())
+        ));
     }
     room.title("delete");
     let dry = json!({"dryRun": ["All"]});

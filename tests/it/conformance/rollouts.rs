@@ -164,7 +164,8 @@ fn broken_template() {
     let room = Room::enter("broken_template");
     let start = Set::new("set").replicas(3).start(&room);
     let image = start.object()["spec"]["template"]["spec"]["containers"][0]["image"].clone();
-    let with = |image: &Value| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+    let with =
+        |image: &Value| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
     room.title("an image that is not there");
     let watch = Watch::begin(&room, "pods");
     room.patch("statefulsets/set", super::room::JSON, &with(&json!("nowhere.invalid/none:0")));
@@ -175,23 +176,47 @@ fn broken_template() {
         set["status"]["readyReplicas"] == 2 && set["status"]["updatedReplicas"] == 1
     });
     super::sets::learn_revisions(&room);
-    room.get("pods/set-2").shows(&["/status/phase", "/status/containerStatuses/0/state", "/status/containerStatuses/0/image"]);
+    room.get("pods/set-2").shows(&[
+        "/status/phase",
+        "/status/containerStatuses/0/state",
+        "/status/containerStatuses/0/image",
+    ]);
     let set = room.look("statefulsets/set");
     super::sets::show(&room, &set, &[]);
-    room.title("put right, which does not free it: the pod that cannot start is waited for");
+    room.title("put right");
     room.patch("statefulsets/set", super::room::JSON, &with(&image));
-    let set = room.until("statefulsets/set", "the set to have been looked at", |set| {
-        set["status"]["observedGeneration"] == set["metadata"]["generation"]
-    });
-    super::sets::learn_revisions(&room);
-    super::sets::show(&room, &set, &[]);
-    room.title("freed");
-    let stuck = room.look("pods/set-2");
-    if stuck["metadata"]["deletionTimestamp"].is_null() {
-        room.delete("pods/set-2", &Value::Null);
-    }
     rests(&room, "set", Rest::all(3));
     watch.tell_in_order();
     revisions(&room);
+    room.leave();
+}
+
+/// In order, a pod that cannot start is waited for, whatever the template has become meanwhile.
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn broken_template_in_order() {
+    let room = Room::enter("broken_template_in_order");
+    let start = Set::new("set").ordered().replicas(2).start(&room);
+    let image = start.object()["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let with = |image: &Value| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+    let watch = Watch::begin(&room, "pods");
+    room.patch("statefulsets/set", super::room::JSON, &with(&json!("nowhere.invalid/none:0")));
+    let stuck = room.until("pods/set-1", "the pod that cannot start", |pod| {
+        pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ErrImageNeverPull"
+    });
+    room.title("put right, which does not free it");
+    room.patch("statefulsets/set", super::room::JSON, &with(&image));
+    let set = room.until("statefulsets/set", "the set to have been looked at", |set| {
+        set["status"]["observedGeneration"] == set["metadata"]["generation"]
+            && set["status"]["currentRevision"] == set["status"]["updateRevision"]
+    });
+    super::sets::learn_revisions(&room);
+    super::sets::show(&room, &set, &[]);
+    let same = room.look("pods/set-1");
+    room.note(format!("  the same pod: {}", same["metadata"]["uid"] == stuck["metadata"]["uid"]));
+    room.title("freed by hand");
+    room.delete("pods/set-1", &Value::Null);
+    rests(&room, "set", Rest::all(2));
+    watch.tell_in_order();
     room.leave();
 }

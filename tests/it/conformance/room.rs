@@ -33,7 +33,8 @@ const GROUPS: &[(&str, &str)] = &[
 ];
 
 /// Resources that belong to no namespace.
-const CLUSTER_WIDE: &[&str] = &["namespaces", "nodes", "persistentvolumes", "storageclasses", "selfsubjectaccessreviews"];
+const CLUSTER_WIDE: &[&str] =
+    &["namespaces", "nodes", "persistentvolumes", "storageclasses", "selfsubjectaccessreviews"];
 
 /// Where a scenario takes place.
 pub(super) struct Room {
@@ -122,7 +123,8 @@ impl Room {
     pub(super) fn call(&self, method: &str, what: &str, headers: &[(&str, &str)], body: &Value) -> Answer<'_> {
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let typed = headers.iter().any(|(name, _)| *name == "content-type");
-        let plain: &[(&str, &str)] = if typed || bytes.is_empty() { &[] } else { &[("content-type", "application/json")] };
+        let plain: &[(&str, &str)] =
+            if typed || bytes.is_empty() { &[] } else { &[("content-type", "application/json")] };
         let answer = self.send(method, what, &[headers, plain].concat(), bytes);
         self.note(format!("{method} {what}"));
         answer.outcome();
@@ -144,6 +146,14 @@ impl Room {
     pub(super) fn get_as(&self, form: &str, what: &str) -> Answer<'_> {
         let accept = format!("application/json;as={form};v=v1;g=meta.k8s.io");
         self.call("GET", what, &[("accept", &accept)], &Value::Null)
+    }
+
+    /// Calls, and writes down the code and the reason alone, for messages that are too long or too odd.
+    pub(super) fn brief(&self, method: &str, what: &str, form: &str, body: &Value) -> Answer<'_> {
+        let answer = self.send(method, what, &[("content-type", form)], body.to_string().into_bytes());
+        self.note(format!("{method} {what}"));
+        self.note(format!("  {} {}", answer.code, answer.body["reason"].as_str().unwrap_or_default()).trim_end());
+        answer
     }
 
     pub(super) fn post(&self, what: &str, object: &Value) -> Answer<'_> {
@@ -224,13 +234,26 @@ impl Answer<'_> {
         let Self { room, code, body, .. } = self;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if body["kind"] == "Status" && body["status"] != "Success" {
-            room.note(format!("  {code} {}: {}", text(&body["reason"]), text(&body["message"])));
-            if !body["details"].is_null() {
-                room.note(format!("  details: {}", sorted(&body["details"])));
+            // Some messages go on with what the server's own language makes of the object.
+            let first = |message: &str| message.lines().next().unwrap_or_default().to_owned();
+            room.note(format!("  {code} {}: {}", text(&body["reason"]), first(&text(&body["message"]))));
+            let mut details = body["details"].clone();
+            if let Some(causes) = details["causes"].as_array_mut() {
+                for cause in causes.iter_mut() {
+                    cause["message"] = json!(first(cause["message"].as_str().unwrap_or_default()));
+                }
+                // A real one looks at some fields twice.
+                causes.dedup();
+            }
+            if !details.is_null() {
+                room.note(format!("  details: {}", sorted(&details)));
             }
         } else {
             let kind = text(&body["kind"]);
             let name = text(&body["metadata"]["name"]);
+            if let Some(random) = body["metadata"]["generateName"].as_str() {
+                room.learn(&name, &format!("{random}RANDOM"));
+            }
             room.note(format!("  {code} {kind} {name}").trim_end());
         }
     }
@@ -251,6 +274,9 @@ impl Answer<'_> {
             for own in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink"] {
                 meta.remove(own);
             }
+        }
+        if let Some(conditions) = object["status"]["conditions"].as_array_mut() {
+            conditions.sort_by_key(|condition| condition["type"].to_string());
         }
         let mut lines = Vec::new();
         flatten("", &object, &mut lines);

@@ -86,7 +86,9 @@ impl Set {
                 "selector": {"matchLabels": {"app": self.name}},
                 "template": {
                     "metadata": {"labels": {"app": self.name}},
-                    "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]},
+                    "spec": {
+                        "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false, "containers": [container],
+                    },
                 },
             },
         });
@@ -125,7 +127,10 @@ pub(super) fn container(name: &str, script: &str) -> Value {
 pub(super) fn pod(name: &str, script: &str) -> Value {
     json!({
         "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"terminationGracePeriodSeconds": 1, "containers": [container("one", script)]},
+        "spec": {
+            "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": false,
+            "containers": [container("one", script)],
+        },
     })
 }
 
@@ -187,7 +192,8 @@ pub(super) fn rests(room: &Room, name: &str, rest: Rest) {
 /// Writes down a set's status, and its pods.
 pub(super) fn show(room: &Room, set: &Value, pods: &[Value]) {
     let status = &set["status"];
-    let fields = ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "currentRevision", "updateRevision"];
+    let fields =
+        ["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "currentRevision", "updateRevision"];
     let said: Vec<_> = fields.iter().map(|field| format!("{field} {}", status[*field])).collect();
     room.note(format!("  status: {}", said.join(", ")));
     for pod in pods {

@@ -11,7 +11,9 @@ use super::differences::{DIFFERENCES, Difference, Where};
 pub(super) enum Server {
     Sandbox,
     /// A real one, of Kubernetes 1.`minor`.
-    Real { minor: u32 },
+    Real {
+        minor: u32,
+    },
 }
 
 impl Server {
@@ -125,7 +127,9 @@ fn stable(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let size = rest.find(|letter| is_part(letter) != is_part(first)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(size);
-        stable.push_str(&one(word));
+        // Versions of objects are told in parentheses.
+        let version = stable.ends_with('(') && after.starts_with(')') && word.bytes().all(|byte| byte.is_ascii_digit());
+        stable.push_str(&if version { "VERSION".to_owned() } else { one(word) });
         rest = after;
     }
     stable

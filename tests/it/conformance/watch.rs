@@ -116,8 +116,7 @@ fn story(events: &[Value]) -> Vec<(String, String)> {
         let (name, uid) = (&pod["metadata"]["name"], pod["metadata"]["uid"].to_string());
         let name = name.as_str().unwrap_or_default();
         let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-        let ready =
-            conditions.clone().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+        let ready = conditions.clone().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
         let revision = pod["metadata"]["labels"]["controller-revision-hash"].as_str().unwrap_or("no revision");
         let mut tell = |what: &'static str, more: String| {
             if once.insert((uid.clone(), what)) {
