@@ -7,14 +7,18 @@
 //! sandbox's words; `differences` is the list of what a real cluster says instead, and why.
 
 mod access;
+mod claims;
 mod defaults;
 mod differences;
 mod forms;
 mod leases;
+mod namespaces;
 mod objects;
 mod patches;
+mod pods;
 mod rollouts;
 mod room;
 mod sets;
 mod transcript;
 mod watch;
+mod watches;
