@@ -133,7 +133,8 @@ fn home() -> anyhow::Result<PathBuf> {
             // A place that everybody may write to may hold somebody else's directory of this name.
             let found = fs::symlink_metadata(&directory)?;
             let ours = found.is_dir() && std::os::unix::fs::MetadataExt::uid(&found) == getuid().as_raw();
-            if ours && found.permissions().mode() & 0o077 == 0 {
+            let private = found.permissions().mode().trailing_zeros() >= 6; // nothing for group and others
+            if ours && private {
                 Ok(directory)
             } else {
                 bail!("{} is not a directory of yours alone", directory.display())

@@ -55,9 +55,12 @@ fn stateful_set(spec: &mut Value) {
         set(&mut spec["persistentVolumeClaimRetentionPolicy"], field, json!("Retain"));
     }
     let strategy = &mut spec["updateStrategy"];
-    set(strategy, "type", json!("RollingUpdate"));
-    if strategy["type"] == "RollingUpdate" {
+    // A type that is named without its parameters stays without them.
+    if strategy["type"].is_null() {
+        set(strategy, "type", json!("RollingUpdate"));
         set(strategy, "rollingUpdate", json!({}));
+    }
+    if strategy["rollingUpdate"].is_object() {
         set(&mut strategy["rollingUpdate"], "partition", json!(0));
     }
     if spec["template"]["spec"].is_object() {

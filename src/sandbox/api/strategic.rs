@@ -152,22 +152,22 @@ fn merge_list(field: &str, standing: &mut Value, patch: &[Value]) -> Result<(), 
 }
 
 /// Brings a list in the order that the patch asks for; what it does not name stays after its neighbour.
-fn sort(field: &str, list: &mut [Value], order: &[Value]) {
+fn sort(field: &str, elements: &mut [Value], order: &[Value]) {
     let place = |element: &Value| {
         order.iter().position(|wanted| match wanted.as_object() {
             Some(_) => merge_key(field, wanted).is_some_and(|key| wanted.get(key) == element.get(key)),
             None => wanted == element,
         })
     };
-    let mut last = 0;
+    let mut rank = 0;
     let mut ranks = Vec::new();
-    for element in list.iter() {
-        last = place(element).unwrap_or(last);
-        ranks.push(last);
+    for element in elements.iter() {
+        rank = place(element).unwrap_or(rank);
+        ranks.push(rank);
     }
-    let mut elements: Vec<(usize, Value)> = ranks.into_iter().zip(list.iter().cloned()).collect();
-    elements.sort_by_key(|(rank, _)| *rank);
-    for (slot, (_, element)) in list.iter_mut().zip(elements) {
+    let mut ranked: Vec<(usize, Value)> = ranks.into_iter().zip(elements.iter().cloned()).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    for (slot, (_, element)) in elements.iter_mut().zip(ranked) {
         *slot = element;
     }
 }
