@@ -105,8 +105,13 @@ pub fn down() -> anyhow::Result<bool> {
     kill(Pid::from_raw(pid), Signal::SIGTERM).with_context(|| format!("cannot end process {pid}"))?;
     // It holds the lock for as long as it lives.
     lock.lock().context("cannot wait for the sandbox to end")?;
-    fs::remove_dir_all(&directory).with_context(|| format!("cannot clear {} away", directory.display()))?;
-    Ok(true)
+    // It has cleared its directory away itself, where nothing was in the way.
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot clear {} away", directory.display()))
+        }
+        _ => Ok(true),
+    }
 }
 
 /// Marks a directory as that of a sandbox that runs, for as long as the file lives.
