@@ -15,12 +15,9 @@ use super::status::Status;
 pub(super) async fn carry_out(registry: Arc<Registry>, node: Arc<Node>, tunnels: Arc<Tunnels>) {
     let mut watch = registry.watch(0);
     loop {
-        let events = match watch.next().await {
-            Ok(events) => events,
-            Err(_) => {
-                watch = registry.watch(registry.version());
-                continue;
-            }
+        let Ok(events) = watch.next().await else {
+            watch = registry.watch(registry.version());
+            continue;
         };
         for event in events.iter().filter(|event| event.key.resource == kinds::FAULTS) {
             let namespace = &event.key.namespace;

@@ -29,6 +29,7 @@ pub(super) const CUSTOM_KINDS: &str = "customresourcedefinitions.apiextensions.k
 pub(super) const FAULTS: &str = "faults.sandbox.etcd-scale.io";
 
 /// One kind of object.
+#[expect(clippy::struct_field_names, reason = "the field is what Kubernetes calls it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
     /// Empty for the core group.
@@ -97,7 +98,9 @@ impl Kind {
 }
 
 /// Group, version, plural, kind, short names, and what else it is: `n`amespaced, in `a`ll, with a `s`tatus.
-const BUILT_IN: &[(&str, &str, &str, &str, &[&str], &str)] = &[
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str);
+
+const BUILT_IN: &[Row] = &[
     ("", "v1", "configmaps", "ConfigMap", &["cm"], "n"),
     ("", "v1", "endpoints", "Endpoints", &["ep"], "n"),
     ("", "v1", "events", "Event", &["ev"], "n"),

@@ -105,8 +105,13 @@ pub fn down() -> anyhow::Result<bool> {
     kill(Pid::from_raw(pid), Signal::SIGTERM).with_context(|| format!("cannot end process {pid}"))?;
     // It holds the lock for as long as it lives.
     lock.lock().context("cannot wait for the sandbox to end")?;
-    fs::remove_dir_all(&directory).with_context(|| format!("cannot clear {} away", directory.display()))?;
-    Ok(true)
+    // It has cleared its directory away itself, where nothing was in the way.
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot clear {} away", directory.display()))
+        }
+        _ => Ok(true),
+    }
 }
 
 /// Marks a directory as that of a sandbox that runs, for as long as the file lives.
@@ -133,7 +138,8 @@ fn home() -> anyhow::Result<PathBuf> {
             // A place that everybody may write to may hold somebody else's directory of this name.
             let found = fs::symlink_metadata(&directory)?;
             let ours = found.is_dir() && std::os::unix::fs::MetadataExt::uid(&found) == getuid().as_raw();
-            if ours && found.permissions().mode() & 0o077 == 0 {
+            let private = found.permissions().mode().trailing_zeros() >= 6; // nothing for group and others
+            if ours && private {
                 Ok(directory)
             } else {
                 bail!("{} is not a directory of yours alone", directory.display())

@@ -48,8 +48,8 @@ pub fn isolate(directory: &Path) -> anyhow::Result<()> {
 /// Removes a sandbox's directory from inside, for when whoever started it cannot any more.
 pub fn clear_away(directory: &Path) {
     // What cannot be removed is empty: all that pods wrote was in memory.
-    drop(nix::mount::umount2(&node::memory(directory), nix::mount::MntFlags::MNT_DETACH));
-    drop(fs::remove_dir_all(directory));
+    let _ = nix::mount::umount2(&node::memory(directory), nix::mount::MntFlags::MNT_DETACH);
+    let _ = fs::remove_dir_all(directory);
 }
 
 /// Runs a sandbox until `over`. Says `ready` once the pods of its manifests are.
@@ -135,11 +135,12 @@ async fn fill(registry: &Registry, node: &Node, namespace: &str, pod: &str, keys
     // Where nothing else is said kubectl takes the first container, and so do operators when they order them.
     let container = object["spec"]["containers"][0]["name"].as_str();
     for first in (0..keys).step_by(AT_ONCE as usize) {
-        let puts: String = (first..keys.min(first + AT_ONCE))
-            .map(|number| format!("put /demo/key-{number:05} value-{number}\n"))
+        let puts: Vec<String> = (first..keys.min(first + AT_ONCE))
+            .map(|number| format!("put /demo/key-{number:05} value-{number}"))
             .collect();
+        let puts = puts.join("\n");
         // No conditions; the operations if they hold; none otherwise.
-        let script = format!("printf '%s\\n' '' '{puts}' '' | ETCDCTL_API=3 etcdctl txn >/dev/null");
+        let script = format!("printf '%s\\n' '' '{puts}' '' '' | ETCDCTL_API=3 etcdctl txn >/dev/null");
         let command = ["sh", "-c", &script].map(str::to_owned);
         let code = node.exec(namespace, pod, container, &command, false, false).await.map_err(said)?.exited().await;
         if code != 0 {

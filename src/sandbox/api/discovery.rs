@@ -162,7 +162,7 @@ fn resources(all: &[Arc<Kind>], group: &str, version: &str) -> Value {
 
 const OPENAPI_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
-/// An OpenAPI document without definitions, in the one encoding that kubectl reads: `swagger: "2.0"`, an `info` with
+/// An `OpenAPI` document without definitions, in the one encoding that kubectl reads: `swagger: "2.0"`, an `info` with
 /// title and version, and empty `paths`, as protobuf fields 1, 2 and 8.
 fn openapi() -> Vec<u8> {
     let field = |number: u8, content: &[u8]| {

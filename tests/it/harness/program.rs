@@ -302,10 +302,6 @@ impl Event {
         self.is("change-started").then(|| &self.0["change"])
     }
 
-    pub(crate) fn starts_change(&self, kind: &str) -> bool {
-        self.change_started().is_some_and(|change| change["kind"] == kind)
-    }
-
     pub(crate) fn applied(&self, change: &str) -> bool {
         self.is("change-applied") && self.0["change"] == change
     }

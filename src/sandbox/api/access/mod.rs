@@ -7,5 +7,5 @@ mod user;
 
 pub(in crate::sandbox) use defaults::create;
 pub(in crate::sandbox) use review::{access_review, rules_review};
-pub(in crate::sandbox) use rules::{Request, Verdict, allowed};
+pub(in crate::sandbox) use rules::{Request, allowed};
 pub(in crate::sandbox) use user::{User, authenticate};
