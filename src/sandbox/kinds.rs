@@ -22,6 +22,7 @@ pub(super) const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 pub(super) const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 pub(super) const ROLES: &str = "roles.rbac.authorization.k8s.io";
 pub(super) const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
+pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 pub(super) const BUDGETS: &str = "poddisruptionbudgets.policy";
 pub(super) const CUSTOM_KINDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 /// The sandbox's own: trouble on demand.
@@ -56,6 +57,18 @@ impl Kind {
     /// `KIND` or `KIND.GROUP`, as messages about invalid objects have it.
     pub(super) fn qualified(&self) -> String {
         if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
+    }
+
+    /// Whether objects have a generation: those with a controller that follows what they ask for, and all of declared
+    /// kinds. Others, pods among them, have none.
+    pub(super) fn counts_generations(&self) -> bool {
+        matches!(self.group.as_str(), "apps" | "policy" | "apiextensions.k8s.io") && self.has_status
+            || !self.is_built_in()
+    }
+
+    /// Whether it is not one that somebody has declared.
+    pub(super) fn is_built_in(&self) -> bool {
+        BUILT_IN.iter().any(|(group, _, plural, ..)| self.group == *group && self.plural == *plural)
     }
 
     /// As in objects: `apps/v1`.

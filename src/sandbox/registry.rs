@@ -131,7 +131,10 @@ impl Registry {
         }
         meta["uid"] = json!(uuid::Uuid::new_v4().to_string());
         meta["creationTimestamp"] = json!(now());
-        meta["generation"] = json!(1);
+        meta.as_object_mut().expect("made one above").remove("generation");
+        if kind.counts_generations() {
+            meta["generation"] = json!(1);
+        }
         if kind.has_status {
             object.as_object_mut().expect("seen above").remove("status");
         }
@@ -189,7 +192,7 @@ impl Registry {
                 admission::updating_status(&kind, &after)?;
             } else {
                 admission::updating(&kind, before, &mut after)?;
-                if changes_meaning(before, &after) {
+                if kind.counts_generations() && changes_meaning(before, &after) {
                     let generation = before["metadata"]["generation"].as_u64().unwrap_or_default();
                     after["metadata"]["generation"] = json!(generation + 1);
                 }
@@ -220,14 +223,24 @@ impl Registry {
         name: &str,
         deletion: &Deletion,
     ) -> Result<Arc<Value>, Status> {
+        let kind = self.kind(resource).ok_or_else(|| Status::not_found(resource, name))?;
         let key = Key::new(resource, namespace, name);
         self.write(&key, deletion.dry_run, |standing| {
             let before = standing.ok_or_else(|| Status::not_found(resource, name))?;
             let meta = &before["metadata"];
-            for (field, wanted) in [("uid", &deletion.uid), ("resourceVersion", &deletion.version)] {
-                if wanted.as_deref().is_some_and(|wanted| meta[field] != wanted) {
-                    let why = format!("the {field} in the precondition is not the {field} in record");
-                    return Err(Status::conflict(resource, name, &why));
+            let demands = [
+                ("uid", "UID", "deleted and then recreated", &deletion.uid),
+                ("resourceVersion", "ResourceVersion", "modified", &deletion.version),
+            ];
+            for (field, word, guess, wanted) in demands {
+                let own = meta[field].as_str().unwrap_or_default();
+                if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != own) {
+                    let why = format!(
+                        "the {word} in the precondition ({wanted}) does not match the {word} in record ({own}). \
+                         The object might have been {guess}"
+                    );
+                    // The kind instead of the resource, as kube-apiserver has it here.
+                    return Err(Status::conflict(&kind.qualified(), name, &why));
                 }
             }
             let mut after = before.clone();
@@ -250,7 +263,9 @@ impl Registry {
             }
             if meta["deletionTimestamp"].is_null() {
                 after["metadata"]["deletionTimestamp"] = json!(later(grace));
-                after["metadata"]["generation"] = json!(meta["generation"].as_u64().unwrap_or_default() + 1);
+                if kind.counts_generations() {
+                    after["metadata"]["generation"] = json!(meta["generation"].as_u64().unwrap_or_default() + 1);
+                }
             }
             after["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
             if resource == kinds::NAMESPACES {

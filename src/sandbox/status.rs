@@ -57,6 +57,11 @@ impl Status {
         status
     }
 
+    /// The server has no more to say than its code does.
+    pub(super) fn bare(code: u16, reason: &'static str, message: &str) -> Self {
+        Self { details: json!({}), ..Self::new(code, reason, message) }
+    }
+
     /// What was sent cannot be read.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
@@ -86,7 +91,11 @@ impl Status {
             "message": self.message, "reason": self.reason, "code": self.code,
         });
         if !self.details.is_null() {
-            object["details"] = self.details.clone();
+            let mut details = self.details.clone();
+            if let Some(fields) = details.as_object_mut() {
+                fields.retain(|_, value| *value != json!(""));
+            }
+            object["details"] = details;
         }
         object
     }

@@ -4,5 +4,7 @@
 
 mod architecture;
 mod command_line;
+mod conformance;
 mod e2e;
+mod harness;
 mod offline;

@@ -1,5 +1,7 @@
 //! What the API server fills in where an object says nothing.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::super::kinds;
@@ -10,6 +12,7 @@ pub(super) fn fill(resource: &str, object: &mut Value) {
         kinds::PODS => {
             let spec = &mut object["spec"];
             pod(spec);
+            ask_for_limits(spec);
             set(spec, "enableServiceLinks", json!(true));
         }
         kinds::CLAIMS => set(&mut object["spec"], "volumeMode", json!("Filesystem")),
@@ -20,17 +23,16 @@ pub(super) fn fill(resource: &str, object: &mut Value) {
             if spec["hostPath"].is_object() {
                 set(&mut spec["hostPath"], "type", json!(""));
             }
-            if spec["claimRef"].is_object() {
-                set(&mut spec["claimRef"], "apiVersion", json!("v1"));
-                set(&mut spec["claimRef"], "kind", json!("PersistentVolumeClaim"));
-            }
         }
         kinds::STORAGE_CLASSES => {
             set(object, "reclaimPolicy", json!("Delete"));
             set(object, "volumeBindingMode", json!("Immediate"));
         }
         kinds::SERVICES => service(&mut object["spec"]),
-        kinds::SECRETS => set(object, "type", json!("Opaque")),
+        kinds::SECRETS => {
+            set(object, "type", json!("Opaque"));
+            encode(object);
+        }
         _ => {}
     }
 }
@@ -39,6 +41,14 @@ pub(super) fn fill(resource: &str, object: &mut Value) {
 fn set(object: &mut Value, field: &str, value: Value) {
     if object[field].is_null() {
         object[field] = value;
+    }
+}
+
+/// What a secret is given as text is kept as all of its data is.
+fn encode(secret: &mut Value) {
+    let text = secret.as_object_mut().and_then(|fields| fields.remove("stringData"));
+    for (key, value) in text.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        secret["data"][key] = json!(BASE64_STANDARD.encode(value.as_str().unwrap_or_default()));
     }
 }
 
@@ -55,22 +65,37 @@ fn stateful_set(spec: &mut Value) {
         set(&mut spec["persistentVolumeClaimRetentionPolicy"], field, json!("Retain"));
     }
     let strategy = &mut spec["updateStrategy"];
-    // A type that is named without its parameters stays without them.
-    if strategy["type"].is_null() {
-        set(strategy, "type", json!("RollingUpdate"));
+    // Who names the strategy gets no partition: only one that is not named is filled in as a whole.
+    if strategy["type"].as_str().is_none_or(str::is_empty) {
+        strategy["type"] = json!("RollingUpdate");
         set(strategy, "rollingUpdate", json!({}));
     }
-    if strategy["rollingUpdate"].is_object() {
+    if strategy["type"] == "RollingUpdate" && strategy["rollingUpdate"].is_object() {
         set(&mut strategy["rollingUpdate"], "partition", json!(0));
+    }
+    drop_nulls(strategy);
+    if spec["template"].is_object() {
+        put_no_time(&mut spec["template"]);
     }
     if spec["template"]["spec"].is_object() {
         pod(&mut spec["template"]["spec"]);
     }
     for claim in each(spec, "volumeClaimTemplates") {
+        put_no_time(claim);
         set(claim, "apiVersion", json!("v1"));
         set(claim, "kind", json!("PersistentVolumeClaim"));
         set(&mut claim["spec"], "volumeMode", json!("Filesystem"));
         set(&mut claim["status"], "phase", json!("Pending"));
+    }
+}
+
+/// What is made from a template has a time of creation; the template shows that it has none.
+fn put_no_time(template: &mut Value) {
+    if let Some(fields) = template.as_object_mut() {
+        let meta = fields.entry("metadata").or_insert_with(|| json!({}));
+        if let Some(meta) = meta.as_object_mut() {
+            meta.insert("creationTimestamp".to_owned(), Value::Null);
+        }
     }
 }
 
@@ -116,6 +141,22 @@ fn pod(spec: &mut Value) {
     drop_nulls(spec);
 }
 
+/// What a pod is limited to it asks for as well. A template says only what it says.
+fn ask_for_limits(spec: &mut Value) {
+    for list in ["initContainers", "containers"] {
+        for one in each(spec, list) {
+            let limits = one["resources"]["limits"].as_object().cloned().unwrap_or_default();
+            for (which, amount) in limits {
+                let requests = &mut one["resources"]["requests"];
+                if requests[&which].is_null() {
+                    requests[&which] = amount;
+                }
+            }
+            drop_nulls(one);
+        }
+    }
+}
+
 fn field_references(downward: &mut Value) {
     for item in each(downward, "items") {
         if item["fieldRef"].is_object() {
@@ -137,14 +178,6 @@ fn container(one: &mut Value) {
     set(one, "terminationMessagePolicy", json!("File"));
     for amounts in ["requests", "limits"] {
         amounts_as_text(&mut one["resources"], amounts);
-    }
-    // What is limited is asked for as well.
-    let limits = one["resources"]["limits"].as_object().cloned().unwrap_or_default();
-    for (which, amount) in limits {
-        let requests = &mut one["resources"]["requests"];
-        if requests[&which].is_null() {
-            requests[&which] = amount;
-        }
     }
     for port in each(one, "ports") {
         set(port, "protocol", json!("TCP"));

@@ -85,6 +85,24 @@ fn key(key: &str, field: &str, causes: &mut Vec<Cause>) {
     }
 }
 
+/// Nobody new may hold what is on its way out.
+pub(super) fn check_finalizers(before: &Value, after: &Value, causes: &mut Vec<Cause>) {
+    if before["metadata"]["deletionTimestamp"].is_null() {
+        return;
+    }
+    let list = |object: &Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let standing = list(before);
+    let new: Vec<_> =
+        list(after).iter().filter(|finalizer| !standing.contains(finalizer)).map(Value::to_string).collect();
+    if !new.is_empty() {
+        let why = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            new.join(", ")
+        );
+        causes.push(Cause::forbidden("metadata.finalizers", &why));
+    }
+}
+
 /// The keys of configuration and secrets.
 pub(super) fn check_data(object: &Value, causes: &mut Vec<Cause>) {
     for field in ["data", "binaryData", "stringData"] {

@@ -1,6 +1,7 @@
 //! What the API server sees to when an object is created or changed: defaults, and what is not valid.
 
 mod defaults;
+mod leases;
 mod metadata;
 mod pods;
 mod services;
@@ -71,6 +72,7 @@ pub(super) fn updating(kind: &Kind, before: &Value, after: &mut Value) -> Result
     let mut causes = Vec::new();
     metadata::check(&resource, after, &mut causes);
     valid(&resource, after, &mut causes);
+    metadata::check_finalizers(before, after, &mut causes);
     match resource.as_str() {
         kinds::STATEFUL_SETS => statefulsets::check_change(before, after, &mut causes),
         kinds::PODS => pods::check_change(before, after, &mut causes),
@@ -99,6 +101,7 @@ fn valid(resource: &str, object: &Value, causes: &mut Vec<Cause>) {
         kinds::VOLUMES => storage::check_volume(&object["spec"], causes),
         kinds::STORAGE_CLASSES => storage::check_class(object, causes),
         kinds::SERVICES => services::check(object, causes),
+        kinds::LEASES => leases::check(&object["spec"], causes),
         kinds::FAULTS => check_fault(object, causes),
         kinds::CONFIG_MAPS | kinds::SECRETS => metadata::check_data(object, causes),
         _ => {}

@@ -6,7 +6,7 @@ use super::super::kinds::{self, Kind};
 use super::super::quantity;
 use super::super::status::Status;
 
-/// The end of a path is `o`bject, `a`rray, `s`tring, `n`umber, `b`ool, `m`ap of strings, or an amount (`q`), by the
+/// The end of a path is `o`bject, `a`rray, `s`tring, `n`umber, `b`ool, `m`ap of strings, `t`ime, or an amount (`q`), by the
 /// letter after it; lists are `[]`, and a map's values `{}`.
 const ALL: &str = "metadata:o metadata.name:s metadata.namespace:s metadata.labels:m metadata.annotations:m \
     metadata.finalizers[]:s metadata.ownerReferences[]:o metadata.ownerReferences[].uid:s spec:? status:?";
@@ -85,6 +85,9 @@ pub(super) fn check(kind: &Kind, object: &Value) -> Result<(), Status> {
             look("hard{}:q", "spec")
         }
         kinds::CONFIG_MAPS => look("data:m", ""),
+        kinds::LEASES => {
+            look("holderIdentity:s leaseDurationSeconds:n leaseTransitions:n acquireTime:t renewTime:t", "spec")
+        }
         kinds::STORAGE_CLASSES => look("provisioner:s reclaimPolicy:s volumeBindingMode:s", ""),
         kinds::NODES | kinds::NAMESPACES | kinds::BUDGETS => look(SPECS, ""),
         _ => Ok(()),
@@ -123,6 +126,7 @@ fn is_of(value: &Value, sort: &str) -> bool {
         "s" => value.is_string(),
         "n" => value.is_i64(),
         "b" => value.is_boolean(),
+        "t" => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
         "m" => value.as_object().is_some_and(|map| map.values().all(|value| value.is_string() || value.is_null())),
         // An amount may be written as a number.
         "q" => value.is_number() || value.as_str().is_some_and(|text| quantity::thousandths(text).is_some()),
@@ -135,6 +139,12 @@ fn refused(kind: &Kind, path: &str, sort: &str, found: &Value) -> Status {
     if sort == "q" && found.is_string() {
         let rule = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
         return Status::bad_request(format!("{begin}: quantities must match the regular expression {rule}"));
+    }
+    if let ("t", Value::String(text)) = (sort, found) {
+        let form = "2006-01-02T15:04:05.000000Z07:00";
+        return Status::bad_request(format!(
+            "{begin}: parsing time \"{text}\" as \"{form}\": cannot parse \"{text}\" as \"2006\""
+        ));
     }
     let found = match found {
         Value::Null => "null",

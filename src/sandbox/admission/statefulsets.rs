@@ -62,7 +62,10 @@ fn check_strategy(strategy: &Value, causes: &mut Vec<Cause>) {
             }
         }
         other => {
-            let shown = format!("apps.StatefulSetUpdateStrategy{{Type:\"{other}\"}}");
+            let shown = format!(
+                "apps.StatefulSetUpdateStrategy{{Type:\"{other}\", \
+                 RollingUpdate:(*apps.RollingUpdateStatefulSetStrategy)(nil)}}"
+            );
             causes.push(Cause::invalid("spec.updateStrategy", shown, "must be 'RollingUpdate' or 'OnDelete'"));
         }
     }

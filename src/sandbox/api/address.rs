@@ -79,7 +79,7 @@ impl Address {
 
 /// kube-apiserver's answer for an address that it does not know.
 pub(super) fn nothing_there() -> Status {
-    Status::new(404, "NotFound", "the server could not find the requested resource")
+    Status::bare(404, "NotFound", "the server could not find the requested resource")
 }
 
 /// Names cannot contain what needs an escape, but clients may escape more than they have to.

@@ -64,7 +64,16 @@ impl Form {
                 objects.iter().map(|object| metadata(object)).collect(),
             ),
             Self::Plain => {
-                let items = objects.iter().map(|object| object.as_ref().clone());
+                // The list says what its items are; only those of declared kinds say so themselves.
+                let built_in = kind.is_built_in();
+                let items = objects.iter().map(|object| {
+                    let mut item = object.as_ref().clone();
+                    if let Some(fields) = item.as_object_mut().filter(|_| built_in) {
+                        fields.remove("apiVersion");
+                        fields.remove("kind");
+                    }
+                    item
+                });
                 (kind.api_version(), format!("{}List", kind.kind), items.collect())
             }
         };

@@ -10,9 +10,9 @@ use super::patch::Patch;
 use super::query::Query;
 use super::selector::Selector;
 use super::{scale, watch};
-use crate::sandbox::kinds;
+use crate::sandbox::kinds::{self, Kind};
 use crate::sandbox::registry::{Deletion, Part, Propagation, Registry};
-use crate::sandbox::status::Status;
+use crate::sandbox::status::{Cause, Status};
 
 /// A request, read.
 #[derive(Debug)]
@@ -41,7 +41,9 @@ impl Call {
     }
 
     fn selector(&self) -> Result<Selector, Status> {
-        Selector::parse(&self.query.label_selector, &self.query.field_selector)
+        let selector = Selector::parse(&self.query.label_selector, &self.query.field_selector)?;
+        selector.suits(&self.address.kind)?;
+        Ok(selector)
     }
 
     /// How to delete, from the query and the body, of which the body counts more.
@@ -49,19 +51,87 @@ impl Call {
         let options = if self.body.is_empty() { Value::Null } else { self.object()? };
         let policy = options["propagationPolicy"].as_str().or(self.query.propagation_policy.as_deref());
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        if let Some(other) = policy.filter(|policy| !matches!(*policy, "Foreground" | "Orphan" | "Background")) {
+            let supported = ["Foreground", "Background", "Orphan", "nil"];
+            let cause = Cause::unsupported("propagationPolicy", other, &supported);
+            return Err(Status::invalid_for("DeleteOptions.meta.k8s.io", "", &[cause]));
+        }
+        let dry_run = options["dryRun"] == json!(["All"]) || self.query.dry_run("DeleteOptions")?;
         Ok(Deletion {
             grace: options["gracePeriodSeconds"].as_u64().or(self.query.grace_period_seconds),
             propagation: match policy {
                 Some("Foreground") => Propagation::Foreground,
                 Some("Orphan") => Propagation::Orphan,
-                Some("Background") | None => Propagation::Background,
-                Some(other) => return Err(Status::bad_request(format!("invalid propagationPolicy: {other}"))),
+                _ => Propagation::Background,
             },
             uid: text(&options["preconditions"]["uid"]),
             version: text(&options["preconditions"]["resourceVersion"]),
-            dry_run: options["dryRun"] == json!(["All"]) || self.query.dry_run()?,
+            dry_run,
         })
     }
+}
+
+/// Whether an object that was sent is of the kind that lives at the address.
+fn is_of_its_kind(kind: &Kind, object: &Value) -> Result<(), Status> {
+    let given = |field: &str, own: String| object[field].as_str().map_or(own, str::to_owned);
+    let (name, version) = (given("kind", kind.kind.clone()), given("apiVersion", kind.api_version()));
+    let short = version.rsplit('/').next().unwrap_or_default();
+    let why = if version != kind.api_version() {
+        format!(
+            "no kind \"{name}\" is registered for version \"{version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+        )
+    } else if name == kind.kind {
+        return Ok(());
+    } else {
+        let package = kind.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+        format!("converting ({short}.{name}) to ({package}.{}): unknown conversion", kind.kind)
+    };
+    Err(Status::bad_request(format!("{name} in version \"{short}\" cannot be handled as a {}: {why}", kind.kind)))
+}
+
+/// Whether an object bears the name that it is sent to.
+fn is_at(object: &Value, namespace: &str, name: &str) -> Result<(), Status> {
+    let given = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let named = given("name");
+    if named != name {
+        let message = format!("the name of the object ({named}) does not match the name on the URL ({name})");
+        return Err(Status::bad_request(message));
+    }
+    let within = given("namespace");
+    if !within.is_empty() && within != namespace {
+        return Err(Status::bad_request(format!(
+            "the namespace of the object ({within}) does not match the namespace on the request ({namespace})"
+        )));
+    }
+    Ok(())
+}
+
+/// A writer that names a uid means that object and no other of its name.
+fn is_the_same(registry: &Registry, address: &Address, object: &Value) -> Result<(), Status> {
+    let Some(wanted) = object["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) else { return Ok(()) };
+    let resource = address.kind.resource();
+    let standing = registry.get(&resource, &address.namespace, &address.name);
+    let uid = standing.as_ref().map_or("", |standing| standing["metadata"]["uid"].as_str().unwrap_or_default());
+    if uid == wanted {
+        return Ok(());
+    }
+    let path = [address.kind.plural.as_str(), &address.namespace, &address.name];
+    let path: Vec<_> = path.into_iter().filter(|part| !part.is_empty()).collect();
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}",
+        path.join("/")
+    );
+    Err(Status::conflict(&resource, &address.name, &why))
+}
+
+/// What a patch has made of an object cannot be read as one. kube-apiserver shows the whole of it, which is left out here.
+fn unfit(status: Status) -> Status {
+    if !status.message.contains("cannot be handled as a") {
+        return status;
+    }
+    let cause = Cause::invalid("patch", "\"\"", &status.message);
+    Status::invalid_for("", "", &[cause])
 }
 
 /// Does what a request asks.
@@ -86,9 +156,11 @@ pub(super) fn answer(registry: &Registry, call: &Call) -> Result<Response<Body>,
         }
         (&Method::DELETE, false, "") => delete(registry, call),
         (&Method::DELETE, true, "") => delete_all(registry, call),
-        (_, _, "" | "status" | "scale") => {
-            Err(Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"))
-        }
+        (_, _, "" | "status" | "scale") => Err(Status::bare(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )),
         _ => Err(nothing_there()),
     }
 }
@@ -120,14 +192,7 @@ fn create(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
     let Call { address, query, form, .. } = call;
     let object = call.object()?;
     let kind = &address.kind;
-    for (field, expected) in [("kind", kind.kind.clone()), ("apiVersion", kind.api_version())] {
-        if object[field].as_str().is_some_and(|given| given != expected) {
-            let given = &object[field];
-            return Err(Status::bad_request(format!(
-                "the {field} in the data ({given}) does not match the expected {expected}"
-            )));
-        }
-    }
+    is_of_its_kind(kind, &object)?;
     if let Some(namespace) = object["metadata"]["namespace"].as_str()
         && namespace != address.namespace
     {
@@ -135,7 +200,7 @@ fn create(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
             "the namespace of the provided object does not match the namespace sent on the request",
         ));
     }
-    let created = registry.create(&kind.resource(), &address.namespace, object, query.dry_run()?)?;
+    let created = registry.create(&kind.resource(), &address.namespace, object, query.dry_run("CreateOptions")?)?;
     Ok(json(201, &form.object(kind, &created)))
 }
 
@@ -146,15 +211,26 @@ fn update(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
     let (namespace, name) = (&address.namespace, &address.name);
     let updated = if method == Method::PATCH {
         let patch = Patch::parse(&call.content_type, &call.body)?;
-        registry.update(&resource, namespace, name, part, query.dry_run()?, |object| patch.apply(object))?
+        let dry_run = query.dry_run("PatchOptions")?;
+        let patched = registry.update(&resource, namespace, name, part, dry_run, |object| {
+            let uid = object["metadata"]["uid"].clone();
+            patch.apply(object)?;
+            is_at(object, namespace, name)?;
+            let wanted = &object["metadata"]["uid"];
+            if wanted.is_string() && *wanted != uid {
+                let cause = Cause::invalid("metadata.uid", wanted, "field is immutable");
+                return Err(Status::invalid_for(&address.kind.qualified(), name, &[cause]));
+            }
+            Ok(())
+        });
+        patched.map_err(|status| if status.code == 400 { unfit(status) } else { status })?
     } else {
         let object = call.object()?;
-        let named = object["metadata"]["name"].as_str().unwrap_or_default();
-        if named != name {
-            let message = format!("the name of the object ({named}) does not match the name on the URL ({name})");
-            return Err(Status::bad_request(message));
-        }
-        registry.update(&resource, namespace, name, part, query.dry_run()?, |standing| {
+        is_of_its_kind(&address.kind, &object)?;
+        is_at(&object, namespace, name)?;
+        let dry_run = query.dry_run("UpdateOptions")?;
+        is_the_same(registry, address, &object)?;
+        registry.update(&resource, namespace, name, part, dry_run, |standing| {
             *standing = object;
             Ok(())
         })?
@@ -168,7 +244,11 @@ fn delete(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
     let deletion = call.deletion()?;
     let deleted = registry.delete(&resource, &address.namespace, &address.name, &deletion)?;
     // Where it stays for a while the object is the answer, otherwise that it is gone.
-    let stays = registry.get(&resource, &address.namespace, &address.name).is_ok();
+    let stays = if deletion.dry_run {
+        !deleted["metadata"]["deletionTimestamp"].is_null()
+    } else {
+        registry.get(&resource, &address.namespace, &address.name).is_ok()
+    };
     Ok(json(200, &if stays { deleted.as_ref().clone() } else { success(Some((address, &deleted))) }))
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::sandbox::status::Status;
+use crate::sandbox::status::{Cause, Status};
 
 /// The parameters that the API server knows; others are left alone.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -59,16 +59,18 @@ impl Query {
         }
     }
 
-    /// Whether nothing is to be changed.
+    /// Whether nothing is to be changed. `options` is what Kubernetes calls the parameters of the verb.
     ///
     /// # Errors
     /// When it says something else than `All`.
-    pub(super) fn dry_run(&self) -> Result<bool, Status> {
+    pub(super) fn dry_run(&self, options: &str) -> Result<bool, Status> {
         match self.dry_run.as_str() {
             "" => Ok(false),
             "All" => Ok(true),
             other => {
-                Err(Status::bad_request(format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"")))
+                let mut cause = Cause::unsupported("dryRun", other, &["All"]);
+                cause.message = cause.message.replacen(&format!("\"{other}\""), &format!("[]string{{\"{other}\"}}"), 1);
+                Err(Status::invalid_for(&format!("{options}.meta.k8s.io"), "", &[cause]))
             }
         }
     }

@@ -32,16 +32,24 @@ pub(super) fn answer(registry: &Registry, call: &Call) -> Result<Response<Body>,
                 .map_err(|error| Status::bad_request(format!("error decoding: {error}")))?,
         ),
     };
-    let set = registry.update(kinds::STATEFUL_SETS, namespace, name, Part::Whole, query.dry_run()?, |set| {
-        let mut scale = of(set);
-        patch.apply(&mut scale)?;
-        let Some(replicas) = scale["spec"]["replicas"].as_i64() else {
-            return Err(Status::bad_request("spec.replicas has to be a number"));
-        };
-        set["spec"]["replicas"] = json!(replicas);
-        set["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
-        Ok(())
-    })?;
+    let set = registry.update(
+        kinds::STATEFUL_SETS,
+        namespace,
+        name,
+        Part::Whole,
+        query.dry_run("UpdateOptions")?,
+        |set| {
+            let mut scale = of(set);
+            patch.apply(&mut scale)?;
+            let replicas = match &scale["spec"]["replicas"] {
+                Value::Null => 0,
+                value => value.as_i64().ok_or_else(|| Status::bad_request("spec.replicas has to be a number"))?,
+            };
+            set["spec"]["replicas"] = json!(replicas);
+            set["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
+            Ok(())
+        },
+    )?;
     Ok(json(200, &of(&set)))
 }
 
@@ -49,7 +57,7 @@ fn of(set: &Value) -> Value {
     let meta = &set["metadata"];
     let labels = set["spec"]["selector"]["matchLabels"].as_object();
     let selector = labels.into_iter().flatten().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or("")));
-    json!({
+    let mut scale = json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {
@@ -61,5 +69,10 @@ fn of(set: &Value) -> Value {
             "replicas": set["status"]["replicas"].as_u64().unwrap_or_default(),
             "selector": selector.collect::<Vec<_>>().join(","),
         },
-    })
+    });
+    // Nothing is left out, as everywhere in this kind.
+    if scale["spec"]["replicas"] == 0 {
+        scale["spec"] = json!({});
+    }
+    scale
 }

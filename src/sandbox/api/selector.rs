@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::sandbox::kinds::{self, Kind};
 use crate::sandbox::status::Status;
 
 /// A condition on one label or field.
@@ -26,7 +27,59 @@ impl Selector {
     /// # Errors
     /// When one of them cannot be read.
     pub(super) fn parse(labels: &str, fields: &str) -> Result<Self, Status> {
-        Ok(Self { labels: conditions(labels)?, fields: conditions(fields)? })
+        Ok(Self { labels: conditions(labels)?, fields: field_conditions(fields)? })
+    }
+
+    /// Whether a kind can be looked through by the fields that are asked for.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(super) fn suits(&self, kind: &Kind) -> Result<(), Status> {
+        let more: &[&str] = match kind.resource().as_str() {
+            kinds::PODS => &[
+                "spec.nodeName",
+                "spec.restartPolicy",
+                "spec.schedulerName",
+                "spec.serviceAccountName",
+                "spec.hostNetwork",
+                "status.phase",
+                "status.podIP",
+                "status.podIPs",
+                "status.nominatedNodeName",
+            ],
+            kinds::EVENTS => &[
+                "involvedObject.kind",
+                "involvedObject.namespace",
+                "involvedObject.name",
+                "involvedObject.uid",
+                "involvedObject.apiVersion",
+                "involvedObject.resourceVersion",
+                "involvedObject.fieldPath",
+                "reason",
+                "reportingComponent",
+                "source",
+                "type",
+            ],
+            kinds::NAMESPACES => &["status.phase"],
+            kinds::NODES => &["spec.unschedulable"],
+            kinds::SECRETS => &["type"],
+            kinds::SERVICES => &["spec.clusterIP", "spec.type"],
+            _ => &[],
+        };
+        let name = |condition: &Condition| match condition {
+            Condition::In(name, _) | Condition::NotIn(name, _) | Condition::Exists(name) | Condition::Absent(name) => {
+                name.clone()
+            }
+        };
+        let common = ["metadata.name", "metadata.namespace"];
+        let known = |field: &String| common.contains(&field.as_str()) || more.contains(&field.as_str());
+        match self.fields.iter().map(name).find(|field| !known(field)) {
+            None => Ok(()),
+            Some(field) if more.is_empty() => Err(Status::bad_request(format!(
+                "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            ))),
+            Some(field) => Err(Status::bad_request(format!("field label not supported: {field}"))),
+        }
     }
 
     pub(super) fn selects(&self, object: &Value) -> bool {
@@ -67,6 +120,14 @@ fn conditions(text: &str) -> Result<Vec<Condition>, Status> {
     Ok(found)
 }
 
+/// A field is compared and nothing else.
+fn field_conditions(text: &str) -> Result<Vec<Condition>, Status> {
+    for part in text.split(',').filter(|part| !part.trim().is_empty() && !part.contains('=')) {
+        return Err(Status::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
+    }
+    conditions(text)
+}
+
 /// Where the first condition ends: at a comma that is in no parentheses.
 fn end_of_first(text: &str) -> usize {
     let mut within = false;
@@ -96,16 +157,22 @@ fn condition(text: &str) -> Result<Condition, Status> {
         return match left.split_whitespace().collect::<Vec<_>>()[..] {
             [label, "in"] => Ok(Condition::In(name(label), values)),
             [label, "notin"] => Ok(Condition::NotIn(name(label), values)),
+            [_, word, ..] => Err(unexpected(word)),
             _ => Err(unreadable(text)),
         };
     }
-    if text.split_whitespace().count() != 1 {
-        return Err(unreadable(text));
+    if let Some(word) = text.split_whitespace().nth(1) {
+        return Err(unexpected(word));
     }
     Ok(match text.strip_prefix('!') {
         Some(label) => Condition::Absent(name(label)),
         None => Condition::Exists(name(text)),
     })
+}
+
+fn unexpected(word: &str) -> Status {
+    let known = "in, notin, =, ==, !=, gt, lt";
+    Status::bad_request(format!("unable to parse requirement: found '{word}', expected: {known}"))
 }
 
 fn unreadable(text: &str) -> Status {

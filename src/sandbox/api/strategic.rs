@@ -127,12 +127,15 @@ fn merge_list(field: &str, standing: &mut Value, patch: &[Value]) -> Result<(), 
         *standing = Value::Array(patch.iter().filter(|element| element["$patch"] != "replace").cloned().collect());
         return Ok(());
     }
+    let before = list.clone();
     for element in patch {
         let Some(fields) = element.as_object() else {
             return Err(Status::bad_request(format!("an element of {field} is not an object")));
         };
         let Some(name) = fields.get(key) else {
-            return Err(Status::bad_request(format!("map: {element} does not contain declared merge key: {key}")));
+            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}:{}", bare(value))).collect();
+            let message = format!("map: map[{}] does not contain declared merge key: {key}", fields.join(" "));
+            return Err(Status::new(500, "", message));
         };
         let at = list.iter().position(|standing| standing.get(key) == Some(name));
         match (at, element["$patch"].as_str()) {
@@ -148,26 +151,53 @@ fn merge_list(field: &str, standing: &mut Value, patch: &[Value]) -> Result<(), 
             }
         }
     }
+    let ranks = |order: &[Value]| -> Vec<Option<usize>> {
+        let place = |element: &Value| order.iter().position(|other| other.get(key) == element.get(key));
+        list.iter().map(place).collect()
+    };
+    let order = order(&ranks(patch), &ranks(&before));
+    *list = order.into_iter().map(|at| list[at].clone()).collect();
     Ok(())
 }
 
-/// Brings a list in the order that the patch asks for; what it does not name stays after its neighbour.
-fn sort(field: &str, elements: &mut [Value], order: &[Value]) {
+/// The order of a merged list, given each element's place in the patch, or what it orders, and in the list as it stood.
+/// What is named comes in the order that it is named in, and before the others where there is no telling; an element
+/// that is not named stays before a named one that it stood before.
+fn order(named: &[Option<usize>], stood: &[Option<usize>]) -> Vec<usize> {
+    let mut first: Vec<usize> = (0..named.len()).filter(|at| named[*at].is_some()).collect();
+    first.sort_by_key(|at| named[*at]);
+    let mut others: Vec<usize> = (0..named.len()).filter(|at| named[*at].is_none()).collect();
+    others.sort_by_key(|at| stood[*at]);
+    let (mut first, mut others) = (first.into_iter().peekable(), others.into_iter().peekable());
+    let mut order = Vec::new();
+    loop {
+        let other_first = match (first.peek(), others.peek()) {
+            (Some(first), Some(other)) => stood[*other].zip(stood[*first]).is_some_and(|(other, first)| other < first),
+            (None, Some(_)) => true,
+            (Some(_), None) => false,
+            (None, None) => return order,
+        };
+        order.extend(if other_first { others.next() } else { first.next() });
+    }
+}
+
+/// A value as it is without quotes.
+fn bare(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Brings a list in the order that the patch asks for.
+fn sort(field: &str, list: &mut [Value], asked: &[Value]) {
     let place = |element: &Value| {
-        order.iter().position(|wanted| match wanted.as_object() {
+        asked.iter().position(|wanted| match wanted.as_object() {
             Some(_) => merge_key(field, wanted).is_some_and(|key| wanted.get(key) == element.get(key)),
             None => wanted == element,
         })
     };
-    let mut rank = 0;
-    let mut ranks = Vec::new();
-    for element in elements.iter() {
-        rank = place(element).unwrap_or(rank);
-        ranks.push(rank);
-    }
-    let mut ranked: Vec<(usize, Value)> = ranks.into_iter().zip(elements.iter().cloned()).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    for (slot, (_, element)) in elements.iter_mut().zip(ranked) {
+    let named: Vec<_> = list.iter().map(place).collect();
+    let stood: Vec<_> = (0..list.len()).map(Some).collect();
+    let elements: Vec<Value> = order(&named, &stood).into_iter().map(|at| list[at].clone()).collect();
+    for (slot, element) in list.iter_mut().zip(elements) {
         *slot = element;
     }
 }
@@ -197,6 +227,17 @@ mod tests {
             {"name": "b", "image": "y"},
         ]});
         assert_eq!(patched(object, &patch), expected);
+    }
+
+    #[test]
+    fn what_a_patch_adds_comes_before_what_it_does_not_name() {
+        let object = json!({"env": [{"name": "A"}, {"name": "B"}]});
+        let names = |value: Value| -> Vec<String> {
+            value["env"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let patch = json!({"env": [{"name": "A", "value": "1"}, {"name": "C"}]});
+        assert_eq!(names(patched(object.clone(), &patch)), ["A", "C", "B"]);
+        assert_eq!(names(patched(object, &json!({"env": [{"name": "D"}]}))), ["D", "A", "B"]);
     }
 
     #[test]

@@ -46,6 +46,8 @@ fn columns_of(resource: &str) -> Vec<Column> {
             AGE,
             ("IP", 1, |pod| or_none(&pod["status"]["podIP"])),
             ("Node", 1, |pod| or_none(&pod["spec"]["nodeName"])),
+            ("Nominated Node", 1, |pod| or_none(&pod["status"]["nominatedNodeName"])),
+            ("Readiness Gates", 1, |_| "<none>".to_owned()),
         ],
         kinds::STATEFUL_SETS => vec![
             NAME,
@@ -63,15 +65,21 @@ fn columns_of(resource: &str) -> Vec<Column> {
             ("External-IP", 0, |_| "<none>".to_owned()),
             ("Port(s)", 0, ports),
             AGE,
+            ("Selector", 1, |service| {
+                let labels = service["spec"]["selector"].as_object().into_iter().flatten();
+                let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={}", text(value))).collect();
+                if labels.is_empty() { "<none>".to_owned() } else { labels.join(",") }
+            }),
         ],
         kinds::CLAIMS => vec![
             NAME,
             ("Status", 0, |claim| text(&claim["status"]["phase"])),
             ("Volume", 0, |claim| text(&claim["spec"]["volumeName"])),
             ("Capacity", 0, |claim| text(&claim["status"]["capacity"]["storage"])),
-            ("Access Modes", 0, |claim| access_modes(&claim["spec"]["accessModes"])),
+            ("Access Modes", 0, |claim| access_modes(&claim["status"]["accessModes"])),
             ("StorageClass", 0, |claim| text(&claim["spec"]["storageClassName"])),
             AGE,
+            ("VolumeMode", 1, |claim| text(&claim["spec"]["volumeMode"])),
         ],
         kinds::VOLUMES => vec![
             NAME,
@@ -123,6 +131,9 @@ fn columns_of(resource: &str) -> Vec<Column> {
             }),
             AGE,
         ],
+        kinds::CONFIG_MAPS => {
+            vec![NAME, ("Data", 0, |map| map["data"].as_object().map_or(0, serde_json::Map::len).to_string()), AGE]
+        }
         _ => vec![NAME, AGE],
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use super::harness::{Cluster, Manifest, Running};
+use crate::harness::{Cluster, Manifest, Running};
 
 /// A whole run from two to three tells about this many events, fewer on a quick machine. A run that has told fewer and
 /// has ended by itself is one of the moments too.

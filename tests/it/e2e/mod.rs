@@ -7,7 +7,6 @@
 //! killing a run, `E2E_SEED` repeats one.
 
 mod cut_off;
-mod harness;
 mod prompts;
 mod refusals;
 mod settle;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rexpect::session::PtySession;
 
-use super::harness::{Cluster, Manifest, assert_plain};
+use crate::harness::{Cluster, Manifest, assert_plain};
 
 /// How long the run may be silent, in milliseconds.
 const SILENCE: u64 = 240_000;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, kubectl_create, kubectl_json};
+use crate::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, kubectl_create, kubectl_json};
 
 /// Runs `up --yes` with more options, which must be refused for `fact` and leave everything as it was.
 #[track_caller]

@@ -1,6 +1,6 @@
 //! The rollout to the older members: left for later, and brought to them.
 
-use super::harness::{Manifest, PodWatch};
+use crate::harness::{Manifest, PodWatch};
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]

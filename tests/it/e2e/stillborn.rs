@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::harness::{Cluster, Launch, Manifest, kubectl_create};
+use crate::harness::{Cluster, Launch, Manifest, kubectl_create};
 
 /// The old members are as they were: same pods, no restarts, still the voters.
 #[track_caller]

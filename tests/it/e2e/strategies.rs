@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::harness::{Manifest, PodWatch};
+use crate::harness::{Manifest, PodWatch};
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]

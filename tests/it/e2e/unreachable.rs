@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::harness::{Ended, Manifest, Namespace, Program, kubectl_create};
+use crate::harness::{Ended, Manifest, Namespace, Program, kubectl_create};
 
 /// How long any of them may take.
 const SOON: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use super::harness::{Cluster, Ended, Image, Launch, Manifest, PodWatch};
+use crate::harness::{Cluster, Ended, Image, Launch, Manifest, PodWatch};
 
 /// Whether what a run did is in the order that keeps the members safe: leadership moves at most once, before the first
 /// restart, and no pod is freed that leads at that moment.

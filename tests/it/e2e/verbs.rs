@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::harness::{Launch, Manifest};
+use crate::harness::{Launch, Manifest};
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]

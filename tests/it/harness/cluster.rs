@@ -17,7 +17,7 @@ use super::{
 const RECORD: &str = "etcd-scale.io/run";
 
 /// A StatefulSet that runs etcd. Its namespace goes with it.
-pub(in crate::e2e) struct Cluster {
+pub(crate) struct Cluster {
     namespace: Namespace,
     /// Where the program under test runs, and leaves its snapshots.
     desk: TempDir,
@@ -32,29 +32,29 @@ impl Cluster {
         cluster
     }
 
-    pub(in crate::e2e) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.namespace.name
     }
 
     /// The directory that the program runs in.
-    pub(in crate::e2e) fn desk(&self) -> &Path {
+    pub(crate) fn desk(&self) -> &Path {
         self.desk.path()
     }
 
     /// The program under test on this cluster: a verb and its options.
-    pub(in crate::e2e) fn program(&self, arguments: &[&str]) -> Program {
+    pub(crate) fn program(&self, arguments: &[&str]) -> Program {
         Program::new(arguments).arguments(&["--sts", SET, "-n", self.name()]).directory(self.desk())
     }
 
     /// Runs it to its end.
     #[track_caller]
-    pub(in crate::e2e) fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.program(arguments).run()
     }
 
     /// kubectl in this namespace.
     #[track_caller]
-    pub(in crate::e2e) fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         kubectl(&[arguments, &["-n", self.name()]].concat())
     }
 
@@ -65,12 +65,12 @@ impl Cluster {
 
     /// The StatefulSet.
     #[track_caller]
-    pub(in crate::e2e) fn set(&self) -> Value {
+    pub(crate) fn set(&self) -> Value {
         self.get(&["statefulset", SET])
     }
 
     #[track_caller]
-    pub(in crate::e2e) fn pods(&self) -> Vec<Value> {
+    pub(crate) fn pods(&self) -> Vec<Value> {
         self.list("pod")
     }
 
@@ -81,12 +81,12 @@ impl Cluster {
 
     /// Uids of the pods, by name.
     #[track_caller]
-    pub(in crate::e2e) fn uids(&self) -> BTreeMap<String, String> {
+    pub(crate) fn uids(&self) -> BTreeMap<String, String> {
         self.pods().iter().map(|pod| (name_of(pod), text(&pod["metadata"]["uid"]))).collect()
     }
 
     /// Waits until nothing is under way: `size` pods, all ready, all on the present template.
-    pub(in crate::e2e) fn rests(&self, size: usize) {
+    pub(crate) fn rests(&self, size: usize) {
         eventually("the pods to be ready", || {
             // One call, because it is repeated.
             let (pods, set): (Vec<_>, Vec<_>) =
@@ -103,24 +103,24 @@ impl Cluster {
     }
 
     /// Names of pods that are not ready with all containers, or on their way out.
-    pub(in crate::e2e) fn unready(&self) -> Vec<String> {
+    pub(crate) fn unready(&self) -> Vec<String> {
         self.pods().iter().filter(|pod| !is_up(pod)).map(name_of).collect()
     }
 
     /// Runs a command in a pod's etcd container.
-    pub(in crate::e2e) fn try_exec(&self, pod: &str, command: &[&str]) -> Result<String, String> {
+    pub(crate) fn try_exec(&self, pod: &str, command: &[&str]) -> Result<String, String> {
         let exec = ["exec", "-n", self.name(), pod, "-c", "etcd", "--"];
         try_kubectl(&[&exec[..], command].concat(), None)
     }
 
     #[track_caller]
-    pub(in crate::e2e) fn exec(&self, pod: &str, command: &[&str]) -> String {
+    pub(crate) fn exec(&self, pod: &str, command: &[&str]) -> String {
         self.try_exec(pod, command).unwrap_or_else(|said| panic!("{} in {pod}: {said}", command.join(" ")))
     }
 
     /// The member list, from the first pod.
     #[track_caller]
-    pub(in crate::e2e) fn members(&self) -> Vec<Member> {
+    pub(crate) fn members(&self) -> Vec<Member> {
         self.try_members().unwrap_or_else(|said| panic!("member list: {said}"))
     }
 
@@ -130,7 +130,7 @@ impl Cluster {
     }
 
     /// Name of the leader's pod, and the raft term.
-    pub(in crate::e2e) fn leader(&self) -> (String, u64) {
+    pub(crate) fn leader(&self) -> (String, u64) {
         eventually("a leader", || {
             let text = self.try_exec(&pod(0), &["etcdctl", "endpoint", "status", "--cluster", "-w", "json"])?;
             let statuses: Vec<Value> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
@@ -144,7 +144,7 @@ impl Cluster {
     }
 
     /// Makes `name` the leader.
-    pub(in crate::e2e) fn lead(&self, name: &str) {
+    pub(crate) fn lead(&self, name: &str) {
         let (leader, _) = self.leader();
         if leader == name {
             return;
@@ -158,17 +158,17 @@ impl Cluster {
     }
 
     /// Stops a member's process without ending it. The cluster must have been launched with [`super::Launch::Child`].
-    pub(in crate::e2e) fn hang(&self, pod: &str) {
+    pub(crate) fn hang(&self, pod: &str) {
         self.exec(pod, &["sh", "-c", "kill -STOP $(pidof etcd)"]);
     }
 
     /// Lets it go on.
-    pub(in crate::e2e) fn unhang(&self, pod: &str) {
+    pub(crate) fn unhang(&self, pod: &str) {
         self.exec(pod, &["sh", "-c", "kill -CONT $(pidof etcd)"]);
     }
 
     /// Makes the claim that the pod of an ordinal would make.
-    pub(in crate::e2e) fn make_claim(&self, ordinal: usize) -> String {
+    pub(crate) fn make_claim(&self, ordinal: usize) -> String {
         let mut claim = claim_template();
         let name = format!("{CLAIM}-{}", pod(ordinal));
         claim["apiVersion"] = json!("v1");
@@ -179,7 +179,7 @@ impl Cluster {
     }
 
     #[track_caller]
-    pub(in crate::e2e) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         let set = self.set();
         let names = |kind| -> BTreeSet<String> { self.list(kind).iter().map(name_of).collect() };
         Standing {
@@ -194,7 +194,7 @@ impl Cluster {
 
     /// Resource versions of everything that a run may change.
     #[track_caller]
-    pub(in crate::e2e) fn versions(&self) -> BTreeMap<String, String> {
+    pub(crate) fn versions(&self) -> BTreeMap<String, String> {
         self.list("statefulset,pod,persistentvolumeclaim,service,lease,configmap")
             .iter()
             .map(|object| {
@@ -205,7 +205,7 @@ impl Cluster {
 
     /// The record of an unfinished run, where one stands.
     #[track_caller]
-    pub(in crate::e2e) fn record(&self) -> Option<Value> {
+    pub(crate) fn record(&self) -> Option<Value> {
         let set = self.set();
         let text = set["metadata"]["annotations"][RECORD].as_str()?;
         Some(serde_json::from_str(text).expect("the record is JSON"))
@@ -213,13 +213,13 @@ impl Cluster {
 
     /// The update strategy.
     #[track_caller]
-    pub(in crate::e2e) fn strategy(&self) -> Value {
+    pub(crate) fn strategy(&self) -> Value {
         self.set()["spec"]["updateStrategy"].clone()
     }
 
     /// The value of a variable of the etcd container in the template.
     #[track_caller]
-    pub(in crate::e2e) fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         let set = self.set();
         let variables = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default();
         variables.iter().find(|variable| variable["name"] == name).and_then(|v| v["value"].as_str().map(str::to_owned))
@@ -227,7 +227,7 @@ impl Cluster {
 
     /// Proves a membership: so many voters, all started, no learner, and as many pods, all ready.
     #[track_caller]
-    pub(in crate::e2e) fn has_voters(&self, size: usize) {
+    pub(crate) fn has_voters(&self, size: usize) {
         let members = self.members();
         assert_eq!(members.len(), size, "{members:#?}");
         assert!(members.iter().all(|member| !member.learner && !member.name.is_empty()), "{members:#?}");
@@ -244,14 +244,14 @@ impl Cluster {
 
     /// Proves that no run has left anything behind: no record, no lock.
     #[track_caller]
-    pub(in crate::e2e) fn has_no_traces(&self) {
+    pub(crate) fn has_no_traces(&self) {
         assert_eq!(self.record(), None);
         assert_eq!(self.list("lease").iter().map(name_of).collect::<Vec<_>>(), Vec::<String>::new());
     }
 
     /// Proves the end of a whole run to `size` members: voters, pods, template, strategy, no traces.
     #[track_caller]
-    pub(in crate::e2e) fn has_grown(&self, size: usize, strategy: &Value) {
+    pub(crate) fn has_grown(&self, size: usize, strategy: &Value) {
         self.has_voters(size);
         self.has_no_traces();
         assert_eq!(self.strategy(), *strategy);
@@ -262,7 +262,7 @@ impl Cluster {
 
     /// Names of pods that run the present template.
     #[track_caller]
-    pub(in crate::e2e) fn on_present_template(&self) -> Vec<String> {
+    pub(crate) fn on_present_template(&self) -> Vec<String> {
         let set = self.set();
         let revision = &set["status"]["updateRevision"];
         let pods = self.pods();
@@ -285,7 +285,7 @@ pub(super) fn text(value: &Value) -> String {
 }
 
 /// Whether a pod is ready and stays.
-pub(super) fn is_up(pod: &Value) -> bool {
+pub(crate) fn is_up(pod: &Value) -> bool {
     let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
     pod["metadata"]["deletionTimestamp"].is_null()
         && pod["status"]["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(ready))

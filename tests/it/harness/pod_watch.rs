@@ -22,14 +22,14 @@ struct Seen {
 }
 
 /// A watch on the pods, from its start to its drop.
-pub(in crate::e2e) struct PodWatch {
+pub(crate) struct PodWatch {
     child: Child,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl PodWatch {
     /// Begins to watch, and returns when the pods that are there have been seen.
-    pub(in crate::e2e) fn of(cluster: &Cluster) -> Self {
+    pub(crate) fn of(cluster: &Cluster) -> Self {
         let arguments = ["get", "pods", "-n", cluster.name(), "--watch", "--output-watch-events", "-o", "json"];
         let mut child = Command::new("kubectl")
             .args(arguments)
@@ -72,7 +72,7 @@ impl PodWatch {
     /// Proves that of `size` pods no more than one was down at any moment since the watch began. A pod that does not
     /// exist yet is down.
     #[track_caller]
-    pub(in crate::e2e) fn had_one_down_at_most(&self, cluster: &Cluster, size: usize) {
+    pub(crate) fn had_one_down_at_most(&self, cluster: &Cluster, size: usize) {
         self.catches_up(cluster);
         let seen = lock(&self.seen).clone();
         // The watch begins with those that are there, one after the other.

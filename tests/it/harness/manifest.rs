@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use super::{Cluster, setting};
 
 /// The StatefulSet's name.
-pub(in crate::e2e) const SET: &str = "etcd";
+pub(crate) const SET: &str = "etcd";
 
 /// The Service that names its pods.
-pub(in crate::e2e) const SERVICE: &str = "etcd-peers";
+pub(crate) const SERVICE: &str = "etcd-peers";
 
 /// The claim template's name.
-pub(in crate::e2e) const CLAIM: &str = "store";
+pub(crate) const CLAIM: &str = "store";
 
 /// What the start script does once it knows its peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::e2e) enum Launch {
+pub(crate) enum Launch {
     /// Becomes etcd.
     Exec,
     /// Keeps etcd as a child, so that it can be stopped: process 1 cannot be.
@@ -30,16 +30,16 @@ pub(in crate::e2e) enum Launch {
 
 /// The etcd image.
 #[derive(Debug, Clone)]
-pub(in crate::e2e) struct Image(String);
+pub(crate) struct Image(String);
 
 impl Image {
     /// etcd 3.4, or what `E2E_IMAGE` names.
-    pub(in crate::e2e) fn usual() -> Self {
+    pub(crate) fn usual() -> Self {
         Self(setting("E2E_IMAGE", "docker.io/local/etcd:3.4"))
     }
 
     /// etcd 3.5, where `E2E_IMAGE_35` names an image or `E2E_35` says that the default one is there.
-    pub(in crate::e2e) fn newer() -> Option<Self> {
+    pub(crate) fn newer() -> Option<Self> {
         let named = setting("E2E_IMAGE_35", "");
         if !named.is_empty() {
             return Some(Self(named));
@@ -50,7 +50,7 @@ impl Image {
 
 /// A StatefulSet to be, with its Service.
 #[derive(Debug, Clone)]
-pub(in crate::e2e) struct Manifest {
+pub(crate) struct Manifest {
     replicas: usize,
     strategy: Option<Value>,
     pod_management: &'static str,
@@ -64,7 +64,7 @@ pub(in crate::e2e) struct Manifest {
 
 impl Manifest {
     /// Two members with data on claims, and everything as it should be.
-    pub(in crate::e2e) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             replicas: 2,
             strategy: None,
@@ -78,45 +78,45 @@ impl Manifest {
         }
     }
 
-    pub(in crate::e2e) fn replicas(self, replicas: usize) -> Self {
+    pub(crate) fn replicas(self, replicas: usize) -> Self {
         Self { replicas, ..self }
     }
 
     /// The update strategy; the API server's default where this is not called.
-    pub(in crate::e2e) fn strategy(self, strategy: Value) -> Self {
+    pub(crate) fn strategy(self, strategy: Value) -> Self {
         Self { strategy: Some(strategy), ..self }
     }
 
     /// One pod after the other. Readiness must not ask for a quorum then, or the first pod never lets the second come.
-    pub(in crate::e2e) fn ordered(self) -> Self {
+    pub(crate) fn ordered(self) -> Self {
         Self { pod_management: "OrderedReady", probe: json!({"tcpSocket": {"port": 2380}}), ..self }
     }
 
     /// The data on an emptyDir.
-    pub(in crate::e2e) fn unclaimed(self) -> Self {
+    pub(crate) fn unclaimed(self) -> Self {
         Self { claimed: false, ..self }
     }
 
-    pub(in crate::e2e) fn image(self, image: Image) -> Self {
+    pub(crate) fn image(self, image: Image) -> Self {
         Self { image, ..self }
     }
 
-    pub(in crate::e2e) fn launch(self, launch: Launch) -> Self {
+    pub(crate) fn launch(self, launch: Launch) -> Self {
         Self { launch, ..self }
     }
 
     /// More flags for etcd.
-    pub(in crate::e2e) fn flags(self, flags: &str) -> Self {
+    pub(crate) fn flags(self, flags: &str) -> Self {
         Self { flags: flags.to_owned(), ..self }
     }
 
     /// Labels of the StatefulSet itself.
-    pub(in crate::e2e) fn labels(self, labels: Value) -> Self {
+    pub(crate) fn labels(self, labels: Value) -> Self {
         Self { labels, ..self }
     }
 
     /// Creates it in a namespace of the test's own and waits until all pods are ready.
-    pub(in crate::e2e) fn start(&self, test: &str) -> Cluster {
+    pub(crate) fn start(&self, test: &str) -> Cluster {
         Cluster::start(self, test)
     }
 

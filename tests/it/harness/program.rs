@@ -35,52 +35,52 @@ const DEBUG_FORMS: &[&str] = &[
 
 /// Asserts that text for people has no debug output in it.
 #[track_caller]
-pub(in crate::e2e) fn assert_plain(text: &str) {
+pub(crate) fn assert_plain(text: &str) {
     for form in DEBUG_FORMS {
         assert!(!text.contains(form), "the output contains {form:?}, which is debug output:\n{text}");
     }
 }
 
 /// A run to be.
-pub(in crate::e2e) struct Program {
+pub(crate) struct Program {
     command: Command,
 }
 
 impl Program {
-    pub(in crate::e2e) fn new(arguments: &[&str]) -> Self {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etcd-scale"));
         command.args(arguments);
         Self { command }
     }
 
-    pub(in crate::e2e) fn arguments(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
     }
 
-    pub(in crate::e2e) fn directory(mut self, directory: &Path) -> Self {
+    pub(crate) fn directory(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);
         self
     }
 
-    pub(in crate::e2e) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// The command itself, for a run at a terminal.
-    pub(in crate::e2e) fn into_command(self) -> Command {
+    pub(crate) fn into_command(self) -> Command {
         self.command
     }
 
     /// Runs it to its end, with no terminal.
     #[track_caller]
-    pub(in crate::e2e) fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         self.start().end()
     }
 
     /// Starts it, with no terminal.
-    pub(in crate::e2e) fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> Running {
         let words: Vec<_> = self.command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut child = self
             .command
@@ -111,7 +111,7 @@ impl Program {
 }
 
 /// A run under way. Dropped, it is killed.
-pub(in crate::e2e) struct Running {
+pub(crate) struct Running {
     child: Child,
     command: String,
     lines: Receiver<String>,
@@ -138,13 +138,13 @@ impl Running {
     }
 
     /// The next event of `-o ndjson`; none where the run has ended.
-    pub(in crate::e2e) fn event(&mut self) -> Option<Event> {
+    pub(crate) fn event(&mut self) -> Option<Event> {
         self.line().map(|line| Event::parse(&line))
     }
 
     /// Reads events until one fits.
     #[track_caller]
-    pub(in crate::e2e) fn until(&mut self, what: &str, fits: impl Fn(&Event) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, fits: impl Fn(&Event) -> bool) {
         while let Some(event) = self.event() {
             if fits(&event) {
                 return;
@@ -155,7 +155,7 @@ impl Running {
     }
 
     /// Kills it without a warning.
-    pub(in crate::e2e) fn kill(mut self) -> Ended {
+    pub(crate) fn kill(mut self) -> Ended {
         drop(self.child.kill());
         let status = self.child.wait().expect("it ends");
         // It may have ended by itself before.
@@ -163,13 +163,13 @@ impl Running {
     }
 
     /// Ctrl-C.
-    pub(in crate::e2e) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("it can be interrupted");
     }
 
     /// Waits for its end.
     #[track_caller]
-    pub(in crate::e2e) fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         while self.line().is_some() {}
         let status = self.child.wait().expect("it ends");
         let ended = self.collect(status.code());
@@ -203,12 +203,12 @@ impl Drop for Running {
 
 /// A run that is over.
 #[derive(Debug)]
-pub(in crate::e2e) struct Ended {
+pub(crate) struct Ended {
     command: String,
-    pub(in crate::e2e) code: Option<i32>,
-    pub(in crate::e2e) stdout: String,
-    pub(in crate::e2e) stderr: String,
-    pub(in crate::e2e) took: Duration,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl fmt::Display for Ended {
@@ -230,28 +230,28 @@ impl Ended {
 
     /// Asserts the exit code.
     #[track_caller]
-    pub(in crate::e2e) fn exits(&self, code: i32) -> &Self {
+    pub(crate) fn exits(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "exit code {code} expected\n{self}");
         self
     }
 
     /// Asserts that it said something, in whatever form.
     #[track_caller]
-    pub(in crate::e2e) fn says(&self, text: &str) -> &Self {
+    pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(self.text().contains(text), "it should say {text:?}\n{self}");
         self
     }
 
     /// Asserts that it did not.
     #[track_caller]
-    pub(in crate::e2e) fn never_says(&self, text: &str) -> &Self {
+    pub(crate) fn never_says(&self, text: &str) -> &Self {
         assert!(!self.text().contains(text), "it should not say {text:?}\n{self}");
         self
     }
 
     /// The one document of `-o json`.
     #[track_caller]
-    pub(in crate::e2e) fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         let document: Value = serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("standard output is not one JSON document: {error}\n{self}"));
         assert_eq!(document["version"], 1, "{self}");
@@ -260,7 +260,7 @@ impl Ended {
 
     /// The events of `-o ndjson`.
     #[track_caller]
-    pub(in crate::e2e) fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let events: Vec<Event> = self.stdout.lines().map(Event::parse).collect();
         for (index, event) in events.iter().enumerate() {
             assert_eq!(event.0["seq"], index, "events are numbered\n{self}");
@@ -271,14 +271,14 @@ impl Ended {
 
     /// The changes that it began, in order, as data.
     #[track_caller]
-    pub(in crate::e2e) fn changes(&self) -> Vec<Value> {
+    pub(crate) fn changes(&self) -> Vec<Value> {
         self.events().iter().filter_map(Event::change_started).cloned().collect()
     }
 }
 
 /// One line of `-o ndjson`.
 #[derive(Debug, Clone)]
-pub(in crate::e2e) struct Event(Value);
+pub(crate) struct Event(Value);
 
 impl Event {
     #[track_caller]
@@ -286,27 +286,27 @@ impl Event {
         Self(serde_json::from_str(line).unwrap_or_else(|error| panic!("a line is not JSON: {error}\n{line}")))
     }
 
-    pub(in crate::e2e) fn is(&self, kind: &str) -> bool {
+    pub(crate) fn is(&self, kind: &str) -> bool {
         self.0["type"] == kind
     }
 
     /// What it tells, the same for every repetition of it.
-    pub(in crate::e2e) fn moment(&self) -> String {
+    pub(crate) fn moment(&self) -> String {
         let Self(event) = self;
         let change = event["change"].get("kind").unwrap_or(&event["change"]);
         format!("{} {} {change} {}", event["type"], event["step"], event["seen"])
     }
 
     /// The change that begins here.
-    pub(in crate::e2e) fn change_started(&self) -> Option<&Value> {
+    pub(crate) fn change_started(&self) -> Option<&Value> {
         self.is("change-started").then(|| &self.0["change"])
     }
 
-    pub(in crate::e2e) fn applied(&self, change: &str) -> bool {
+    pub(crate) fn applied(&self, change: &str) -> bool {
         self.is("change-applied") && self.0["change"] == change
     }
 
-    pub(in crate::e2e) fn waits_in(&self, step: &str) -> bool {
+    pub(crate) fn waits_in(&self, step: &str) -> bool {
         self.is("waiting") && self.0["step"] == step
     }
 }

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 /// One line of `etcdctl member list`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::e2e) struct Member {
-    pub(in crate::e2e) id: u64,
+pub(crate) struct Member {
+    pub(crate) id: u64,
     /// Empty until it has started.
-    pub(in crate::e2e) name: String,
-    pub(in crate::e2e) learner: bool,
-    pub(in crate::e2e) peer_urls: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) learner: bool,
+    pub(crate) peer_urls: Vec<String>,
 }
 
 impl Member {
@@ -39,7 +39,7 @@ impl Member {
 
 /// Everything that a run may change, less what the cluster changes by itself.
 #[derive(Debug, PartialEq)]
-pub(in crate::e2e) struct Standing {
+pub(crate) struct Standing {
     /// The StatefulSet's specification.
     pub(super) spec: Value,
     /// Its annotations.

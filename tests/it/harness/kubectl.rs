@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// Runs kubectl and returns its standard output, or what it said on standard error.
-pub(in crate::e2e) fn try_kubectl(arguments: &[&str], input: Option<&str>) -> Result<String, String> {
+pub(crate) fn try_kubectl(arguments: &[&str], input: Option<&str>) -> Result<String, String> {
     let mut child = Command::new("kubectl")
         .args(arguments)
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -27,20 +27,20 @@ pub(in crate::e2e) fn try_kubectl(arguments: &[&str], input: Option<&str>) -> Re
 
 /// Runs kubectl, which must succeed.
 #[track_caller]
-pub(in crate::e2e) fn kubectl(arguments: &[&str]) -> String {
+pub(crate) fn kubectl(arguments: &[&str]) -> String {
     try_kubectl(arguments, None).unwrap_or_else(|said| panic!("kubectl {}: {said}", arguments.join(" ")))
 }
 
 /// Reads objects as JSON.
 #[track_caller]
-pub(in crate::e2e) fn kubectl_json(arguments: &[&str]) -> Value {
+pub(crate) fn kubectl_json(arguments: &[&str]) -> Value {
     let text = kubectl(&[arguments, &["-o", "json"]].concat());
     serde_json::from_str(&text).expect("kubectl prints JSON")
 }
 
 /// Creates an object.
 #[track_caller]
-pub(in crate::e2e) fn kubectl_create(object: &Value) {
+pub(crate) fn kubectl_create(object: &Value) {
     try_kubectl(&["create", "-f", "-"], Some(&object.to_string()))
         .unwrap_or_else(|said| panic!("kubectl create: {said}\n{object:#}"));
 }

@@ -5,15 +5,20 @@ use super::{eventually, kubectl_create};
 use serde_json::{Value, json};
 
 /// A namespace that is deleted when dropped.
-pub(in crate::e2e) struct Namespace {
-    pub(in crate::e2e) name: String,
+pub(crate) struct Namespace {
+    pub(crate) name: String,
 }
 
 impl Namespace {
     /// Makes `e2e-<test>-<random>`.
-    pub(in crate::e2e) fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
+        Self::of("e2e", test)
+    }
+
+    /// Makes `<suite>-<test>-<random>`.
+    pub(crate) fn of(suite: &str, test: &str) -> Self {
         let random = uuid::Uuid::now_v7().simple().to_string();
-        let name = format!("e2e-{test}-{}", &random[random.len() - 6..]);
+        let name = format!("{suite}-{test}-{}", &random[random.len() - 6..]);
         kubectl_create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         let namespace = Self { name };
         eventually("the namespace's service account", || {
