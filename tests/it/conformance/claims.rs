@@ -15,7 +15,10 @@ struct Volumes<'a> {
 impl<'a> Volumes<'a> {
     fn new(room: &'a Room, count: usize) -> Self {
         let class = room.name().to_owned();
-        room.make("storageclasses", &json!({"metadata": {"name": class}, "provisioner": "kubernetes.io/no-provisioner"}));
+        room.make(
+            "storageclasses",
+            &json!({"metadata": {"name": class}, "provisioner": "kubernetes.io/no-provisioner"}),
+        );
         let volumes = Self { room, class, count };
         for number in 0..count {
             let volume = json!({
@@ -50,7 +53,10 @@ fn claims(room: &Room) {
         let (meta, bound) = (&claim["metadata"], claim["spec"]["volumeName"].is_string());
         let owned = !meta["ownerReferences"].is_null();
         let phase = &claim["status"]["phase"];
-        room.note(format!("  claim {} {phase}, bound {bound}, owned {owned}, {} {}", meta["name"], meta["labels"], meta["finalizers"]));
+        room.note(format!(
+            "  claim {} {phase}, bound {bound}, owned {owned}, {} {}",
+            meta["name"], meta["labels"], meta["finalizers"]
+        ));
     }
 }
 
@@ -87,7 +93,8 @@ fn left_over() {
     room.delete("statefulsets/set", &Value::Null);
     room.until_gone("pods/set-0");
     claims(&room);
-    let bound = room.look("persistentvolumeclaims/data-set-0")["spec"]["volumeName"].as_str().unwrap_or_default().to_owned();
+    let bound =
+        room.look("persistentvolumeclaims/data-set-0")["spec"]["volumeName"].as_str().unwrap_or_default().to_owned();
     room.title("the last claim deleted, its volume kept");
     room.delete("persistentvolumeclaims/data-set-0", &Value::Null);
     room.until_gone("persistentvolumeclaims/data-set-0");

@@ -198,7 +198,8 @@ fn broken_template_in_order() {
     let room = Room::enter("broken_template_in_order");
     let start = Set::new("set").ordered().replicas(2).start(&room);
     let image = start.object()["spec"]["template"]["spec"]["containers"][0]["image"].clone();
-    let with = |image: &Value| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+    let with =
+        |image: &Value| json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
     let watch = Watch::begin(&room, "pods");
     room.patch("statefulsets/set", super::room::JSON, &with(&json!("nowhere.invalid/none:0")));
     let stuck = room.until("pods/set-1", "the pod that cannot start", |pod| {

@@ -63,7 +63,8 @@ fn watches() {
     room.note(format!("  {} {}", answer.code, answer.body["reason"]));
     room.title("one that ends by itself");
     let version = room.look("configmaps")["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-    let ended = room.send("GET", &format!("configmaps?watch=true&resourceVersion={version}&timeoutSeconds=1"), &[], Vec::new());
+    let ended =
+        room.send("GET", &format!("configmaps?watch=true&resourceVersion={version}&timeoutSeconds=1"), &[], Vec::new());
     room.note(format!("  {} {:?}", ended.code, ended.text));
     room.title("in other forms");
     let accept = [("accept", "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")];
