@@ -49,8 +49,8 @@ pub(super) enum Command {
     Snapshot(Snapshot),
 }
 
-const UP_STEPS: &str = "Steps: precheck, snapshot, add-learner, patch-statefulset, wait-join, promote, verify, \
-    settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, promote, \
+    verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 
@@ -252,6 +252,22 @@ pub(super) struct Up {
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
     pub(super) size_env: Option<SizeEnvName>,
+
+    #[command(flatten)]
+    pub(super) storage: Storage,
+}
+
+/// Options about what the new member's data lies on.
+#[derive(Debug, Args)]
+pub(super) struct Storage {
+    /// A PersistentVolume in YAML or JSON, for the new member's claim where no provisioner makes one; `{ordinal}` in it
+    /// stands for the new ordinal [default: modelled on the neighbour's]
+    #[arg(long, value_name = "FILE")]
+    pub(super) volume_template: Option<PathBuf>,
+
+    /// Go on although a DiskPool is not Online
+    #[arg(long)]
+    pub(super) ignore_diskpools: bool,
 }
 
 /// A variable's name, or `none`.
@@ -347,6 +363,9 @@ pub(super) struct Check {
     /// Count Argo CD or Flux as advice
     #[arg(long)]
     pub(super) ignore_reconciler: bool,
+
+    #[command(flatten)]
+    pub(super) storage: Storage,
 }
 
 #[derive(Debug, Args)]

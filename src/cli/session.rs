@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::args::{DryRun, Running, Target};
+use super::args::{DryRun, Running, Storage, Target};
 use super::exit;
 use crate::cluster::Cluster;
 use crate::model::{Change, Goal, GoalRefusal, Observation, Request, SnapshotChoice, Verb};
@@ -24,6 +24,8 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         // Whole, because the record names it to people on other machines.
         snapshot: SnapshotChoice::In(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))),
         ignore_reconciler: false,
+        ignore_diskpools: false,
+        volume_template: None,
         timeout,
         pause_before: None,
         run: Uuid::now_v7().to_string(),
@@ -50,6 +52,23 @@ pub(super) fn running_request(verb: Verb, running: &Running, steps: &[Box<dyn St
     request.pause_before.clone_from(&running.pause_before);
     request.ignore_reconciler = running.ignore_reconciler;
     Ok(request)
+}
+
+/// Adds what was said about the new member's storage.
+///
+/// # Errors
+/// When the volume template cannot be read, or is neither YAML nor JSON.
+pub(super) fn storage(request: &mut Request, storage: &Storage) -> Result<(), Trouble> {
+    request.ignore_diskpools = storage.ignore_diskpools;
+    let Some(file) = &storage.volume_template else { return Ok(()) };
+    let wrong = |what: String| {
+        Trouble::new(TroubleKind::Refused, format!("cannot use the volume template {}: {what}", file.display()))
+            .advise("--volume-template takes a file with one PersistentVolume")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let object = serde_saphyr::from_str(&text).map_err(|error| wrong(format!("it is no YAML: {error}")))?;
+    request.volume_template = Some(object);
+    Ok(())
 }
 
 /// `user@host`, as it is noted in the lock, the record and Events.

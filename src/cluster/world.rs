@@ -130,6 +130,9 @@ impl World for Cluster {
             Question::Neighbours { hosts } => {
                 Answer::Neighbours(self.kubernetes.neighbours(&observation.statefulset, hosts).await)
             }
+            Question::Volumes { names } => Answer::Volumes(self.kubernetes.volumes_by_hand(names).await),
+            Question::ConfigMap { name, keys } => Answer::ConfigMap(self.kubernetes.config_map(name, keys).await),
+            Question::DiskPools => Answer::DiskPools(self.kubernetes.disk_pools().await),
             Question::Hash { member, pod, revision } => Answer::Hash(match find(pod, observation) {
                 Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
                 Err(trouble) => crate::model::Known::Unknown(trouble.message),
@@ -149,6 +152,11 @@ impl World for Cluster {
         match change {
             Change::SaveSnapshot { pod, file } => {
                 return self.save_snapshot(pod, file, observation, progress).await.map(Apply::Snapshot);
+            }
+            Change::CreateVolume { manifest, .. } => self.kubernetes.create_volume(manifest, false).await?,
+            Change::PatchConfigMap { name, .. } => {
+                let operations = patch_operations(change, observation).unwrap_or_default();
+                self.kubernetes.patch_config_map(name, operations).await?;
             }
             Change::AddLearner { peer_url, .. } => self.etcd.add_learner(peer_url, observation).await?,
             Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,

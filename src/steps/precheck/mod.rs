@@ -3,10 +3,12 @@
 //! Every check runs and is reported by its id; one refusal refuses the run. A check that could not be made is shown as
 //! unknown. What an unfinished run's own record explains is not held against it.
 
+mod disk_pools;
 mod etcd;
 mod kubernetes;
 mod neighbours;
 mod permissions;
+mod volumes;
 
 use super::hashes::{Hashes, compare_hashes};
 use crate::model::{Fact, Goal, Observation, Stage, Verb};
@@ -85,7 +87,12 @@ impl Step for Precheck {
 
     fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
         let context = Context { observation, goal };
-        if let Some(question) = permissions::question(context).or_else(|| neighbours::question(context)) {
+        let question = permissions::question(context)
+            .or_else(|| neighbours::question(context))
+            .or_else(|| kubernetes::question(context))
+            .or_else(|| volumes::question(context))
+            .or_else(|| disk_pools::question(context));
+        if let Some(question) = question {
             return Verdict::Look(question);
         }
         let mut findings = Vec::new();

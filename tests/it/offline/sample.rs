@@ -128,6 +128,8 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         size_env: None,
         snapshot: SnapshotChoice::In(PathBuf::from(".")),
         ignore_reconciler: false,
+        ignore_diskpools: false,
+        volume_template: None,
         timeout: Duration::from_secs(600),
         pause_before: None,
         run: run.to_owned(),

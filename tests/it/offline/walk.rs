@@ -278,7 +278,12 @@ impl Walk {
                 assert!(observation.status_of(to.0).is_some(), "leadership to a member that is down:\n{}", way());
                 assert!(healthy(None), "{}", way());
             }
-            Change::SaveSnapshot { .. } | Change::OpenRun { .. } | Change::DeferRollout { .. } | Change::CloseRun => {}
+            Change::SaveSnapshot { .. }
+            | Change::OpenRun { .. }
+            | Change::CreateVolume { .. }
+            | Change::PatchConfigMap { .. }
+            | Change::DeferRollout { .. }
+            | Change::CloseRun => {}
         }
     }
 
