@@ -149,20 +149,17 @@ pub(super) async fn change(
     code
 }
 
-/// Has the API server check the patch that was foreseen. Whether it would take it.
+/// Has the API server check what was foreseen and can be checked. Whether it would take it all.
 async fn rehearse(cluster: &Cluster, summary: &Summary, console: &mut Console) -> bool {
-    let patches = summary.plan.iter().flat_map(|plan| &plan.changes).filter_map(|planned| {
-        let patch = planned.patch.clone()?;
-        matches!(planned.change, Change::PatchStatefulSet { .. }).then_some((planned.change.name(), patch))
-    });
     let mut taken = true;
-    for (change, patch) in patches {
+    for planned in summary.plan.iter().flat_map(|plan| &plan.changes) {
         // The foreseen record is not on the object yet, so its test has to stay out.
+        let without_record = planned.patch.clone().unwrap_or_default().into_iter();
         let without_record =
-            patch.into_iter().filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER);
-        let trouble = cluster.rehearse(without_record.collect()).await.err();
-        taken &= trouble.is_none();
-        console.report(&Event::Rehearsed { change, trouble });
+            without_record.filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER).collect();
+        let Some(rehearsed) = cluster.rehearse(&planned.change, without_record).await else { continue };
+        taken &= rehearsed.is_ok();
+        console.report(&Event::Rehearsed { change: planned.change.name(), trouble: rehearsed.err() });
     }
     taken
 }

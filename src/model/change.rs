@@ -1,11 +1,22 @@
 //! Changes: mutations of the outside world as data, which can be shown, confirmed, predicted and applied.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CommandPart, MemberId, Observation, Record, patch_operations};
+
+/// What stands for the database's revision in the name of a snapshot that is yet to be written.
+pub const REVISION: &str = "REVISION";
+
+/// The file's name with the revision that the member was at right before: what is saved is at least as new.
+pub fn with_revision(file: &Path, pod: &str, observation: &Observation) -> PathBuf {
+    let revision =
+        observation.status_of_pod(pod).map_or_else(|| "unknown".to_owned(), |status| status.revision.to_string());
+    let name = file.file_name().unwrap_or_default().to_string_lossy().replace(REVISION, &revision);
+    file.with_file_name(name)
+}
 
 /// One mutation of the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +28,9 @@ pub enum Change {
         pod: String,
         /// Where to.
         file: PathBuf,
+        /// Whether `REVISION` in the file's name stands for the database's revision, which is known when it is written.
+        #[serde(default)]
+        revision: bool,
     },
     /// Write the run's record on the StatefulSet.
     OpenRun {
@@ -168,7 +182,12 @@ impl Change {
     /// What it does, in the imperative.
     pub fn sentence(&self) -> String {
         match self {
-            Self::SaveSnapshot { pod, file } => format!("Save a snapshot from {pod} to {}", file.display()),
+            Self::SaveSnapshot { pod, file, revision: false } => {
+                format!("Save a snapshot from {pod} to {}", file.display())
+            }
+            Self::SaveSnapshot { pod, file, revision: true } => {
+                format!("Save a snapshot from {pod} to {}, its revision in place of {REVISION}", file.display())
+            }
             Self::OpenRun { .. } => "Write down the goal on the StatefulSet".to_owned(),
             Self::CreateVolume { name, claim, .. } => format!("Make volume {name} for claim {claim}"),
             Self::AddLearner { name, .. } => format!("Add {name} as a learner"),
@@ -209,7 +228,7 @@ impl Change {
             .and_then(|id| observation.statuses.iter().find(|(_, s)| s.is_known_and(|s| s.member == id)))
             .map_or_else(|| set.pod_name(set.start), |(pod, _)| pod.clone());
         match self {
-            Self::SaveSnapshot { pod, file } => {
+            Self::SaveSnapshot { pod, file, .. } => {
                 format!("kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}", file.display())
             }
             Self::AddLearner { name, peer_url } => {
@@ -270,7 +289,7 @@ mod tests {
     #[test]
     fn the_kind_in_json_is_the_name_in_events() {
         let changes = [
-            Change::SaveSnapshot { pod: "a-0".into(), file: "x".into() },
+            Change::SaveSnapshot { pod: "a-0".into(), file: "x".into(), revision: true },
             Change::AddLearner { name: "a-1".into(), peer_url: "http://a-1:2380".into() },
             Change::PatchStatefulSet { from: 1, to: 2, env: Vec::new(), words: Vec::new(), strategy: None },
             Change::CreateVolume { name: "v-1".into(), claim: "c-1".into(), manifest: Value::Null },

@@ -136,7 +136,7 @@ pub struct Goal {
     pub snapshot: SnapshotChoice,
     /// Go on although Argo CD, Flux or an operator reconciles the StatefulSet.
     pub ignore_reconciler: bool,
-    /// Go on although a `DiskPool` is not online.
+    /// Go on although a DiskPool is not online.
     pub ignore_diskpools: bool,
     /// What the volume that a new member needs should look like, where the operator has said so.
     #[serde(skip_serializing_if = "Option::is_none")]

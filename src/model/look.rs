@@ -47,7 +47,7 @@ pub enum Question {
         /// The keys.
         keys: Vec<String>,
     },
-    /// The namespace's `DiskPools`, where the cluster has such a resource.
+    /// The namespace's DiskPools, where the cluster has such a resource.
     DiskPools,
 }
 

@@ -24,7 +24,7 @@ mod template;
 mod volume;
 
 pub use catch_up::CatchUp;
-pub use change::{Change, EnvEdit, KeyEdit, WordEdit};
+pub use change::{Change, EnvEdit, KeyEdit, REVISION, WordEdit, with_revision};
 pub use endpoint::client_ports;
 pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
 pub use known::Known;

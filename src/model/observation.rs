@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Volume, new_peer_url};
+use super::{
+    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Volume, new_peer_url,
+};
 
 /// Everything read at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -60,12 +60,8 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
                 }
             }
             for edit in words {
-                let word = format!(
-                    "/spec/template/spec/containers/{}/{}/{}",
-                    edit.container,
-                    edit.part.field(),
-                    edit.index
-                );
+                let word =
+                    format!("/spec/template/spec/containers/{}/{}/{}", edit.container, edit.part.field(), edit.index);
                 operations.push(test(&word, &json!(edit.from)));
                 operations.push(json!({"op": "replace", "path": word, "value": edit.to}));
             }

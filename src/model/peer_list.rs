@@ -120,7 +120,8 @@ impl Template {
             None => {
                 // The last source wins, as in the kubelet.
                 let maps = container.env_from.iter().rev().filter(|from| !from.secret);
-                let keys = maps.filter_map(|from| Some((from.name.clone(), name.strip_prefix(&from.prefix)?.to_owned())));
+                let keys =
+                    maps.filter_map(|from| Some((from.name.clone(), name.strip_prefix(&from.prefix)?.to_owned())));
                 let keys: Vec<_> = keys.collect();
                 if keys.is_empty() { PeerList::Computed } else { PeerList::Perhaps(keys) }
             }
@@ -160,7 +161,8 @@ pub fn wanted_peers(observation: &Observation, ordinal: i32) -> Option<String> {
     let members = observation.members.known().filter(|members| members.by_quorum)?;
     let name_of = |ordinal| new_member_name(&members.list, &set.name, ordinal).unwrap_or_else(|| set.pod_name(ordinal));
     let own = observation.peer_url(ordinal)?;
-    let live = members.list.iter().flat_map(|member| member.peer_urls.iter().map(move |url| (member.name.clone(), url)));
+    let live =
+        members.list.iter().flat_map(|member| member.peer_urls.iter().map(move |url| (member.name.clone(), url)));
     let mut peers: Vec<(i32, String, String)> = live
         .map(|(name, url)| {
             let ordinal = ordinal_of(url, &set.name).unwrap_or(i32::MAX);
@@ -238,10 +240,7 @@ mod tests {
         );
         // A variable beats envFrom, whatever its source.
         container.env.push(var(LIST, EnvSource::ConfigMap { name: "map".into(), key: "list".into() }));
-        assert_eq!(
-            template.peer_list(&container),
-            PeerList::ConfigMap { name: "map".into(), key: "list".into() }
-        );
+        assert_eq!(template.peer_list(&container), PeerList::ConfigMap { name: "map".into(), key: "list".into() });
         container.env.push(literal(LIST, FOLDED));
         assert_eq!(template.peer_list(&container), PeerList::Variable { name: LIST.into(), list: FOLDED.into() });
         // A flag beats a variable.
@@ -262,13 +261,19 @@ mod tests {
     #[test]
     fn variables_in_flags_are_followed() {
         let template = Template::default();
-        let mut container = running(&["sh", "-c", "exec etcd --initial-cluster=$(PEERS) --initial-cluster-state=$STATE"]);
+        let mut container =
+            running(&["sh", "-c", "exec etcd --initial-cluster=$(PEERS) --initial-cluster-state=$STATE"]);
         assert_eq!(template.peer_list(&container), PeerList::Computed);
         container.env.push(literal("PEERS", "a=http://a:2380"));
         container.env.push(literal("STATE", "new"));
         assert!(matches!(template.peer_list(&container), PeerList::Variable { name, .. } if name == "PEERS"));
         assert_eq!(template.state_variable(&container), StateVariable::Set("STATE".into()));
-        let folded = running(&["etcd", "--initial-cluster=a=http://a:2380,\n  b=http://b:2380", "--initial-cluster-state", "new"]);
+        let folded = running(&[
+            "etcd",
+            "--initial-cluster=a=http://a:2380,\n  b=http://b:2380",
+            "--initial-cluster-state",
+            "new",
+        ]);
         let PeerList::Flag(flag) = template.peer_list(&folded) else { panic!() };
         assert_eq!(peers_in(&flag.value).unwrap().len(), 2);
         assert_eq!(&folded.command[flag.index][flag.place.clone()], flag.value);
@@ -276,7 +281,8 @@ mod tests {
         let quoted = running(&["sh", "-c", "exec etcd --initial-cluster=\"a=http://a:2380,b=http://b:2380\" -x"]);
         let PeerList::Flag(flag) = template.peer_list(&quoted) else { panic!() };
         assert_eq!(flag.value, "a=http://a:2380,b=http://b:2380");
-        let twice = running(&["sh", "-c", "etcd --initial-cluster=a=http://a:2380 || etcd --initial-cluster=a=http://b:2380"]);
+        let twice =
+            running(&["sh", "-c", "etcd --initial-cluster=a=http://a:2380 || etcd --initial-cluster=a=http://b:2380"]);
         assert!(matches!(template.peer_list(&twice), PeerList::Fixed(_)));
     }
 }

@@ -45,7 +45,7 @@ pub struct Record {
     /// The snapshot taken before the first change, as `host:path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
-    /// Whether it goes on although a `DiskPool` is not online.
+    /// Whether it goes on although a DiskPool is not online.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignore_diskpools: bool,
     /// What the operator's own volume should look like.

@@ -233,7 +233,8 @@ impl Container {
         let mut next_is_value = false;
         for (part, (index, text)) in texts {
             for (place, word) in shell_words(text) {
-                let value = |place: Range<usize>| FlagValue { part, index, value: text[place.clone()].to_owned(), place };
+                let value =
+                    |place: Range<usize>| FlagValue { part, index, value: text[place.clone()].to_owned(), place };
                 if next_is_value {
                     found.push(value(place));
                     next_is_value = false;

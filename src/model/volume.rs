@@ -117,8 +117,7 @@ pub fn volume_needs(observation: &Observation, goal: &Goal) -> Vec<(String, Volu
         .map(|template| {
             let claim = format!("{}-{}-{ordinal}", template.name, set.name);
             let holds_data = etcd.is_some_and(|(_, container)| {
-                set.template.data_dir(container, &set.claim_templates)
-                    == super::DataDir::OnClaim(template.name.clone())
+                set.template.data_dir(container, &set.claim_templates) == super::DataDir::OnClaim(template.name.clone())
             });
             let own = goal.volume_template.as_ref().filter(|_| holds_data);
             let need = need(observation, goal, template, &claim, own);
@@ -165,7 +164,9 @@ fn need(
             return VolumeNeed::Provisioned(format!("storage class {} makes the volume of {claim}", class.name));
         }
         (None, Some("")) => format!("claim {} asks for no storage class", template.name),
-        (None, name) => format!("storage class {} of claim {} does not exist", name.unwrap_or("(default)"), template.name),
+        (None, name) => {
+            format!("storage class {} of claim {} does not exist", name.unwrap_or("(default)"), template.name)
+        }
     };
     let (neighbours, unknown) = neighbours(observation, goal, &template.name);
     // Something outside makes volumes for a class that nobody sees.
@@ -194,7 +195,11 @@ fn need(
 }
 
 /// The volumes of the present ordinals' claims of one template, the nearest last, and why they are not known.
-fn neighbours<'a>(observation: &'a Observation, goal: &Goal, template: &str) -> (Vec<(i32, &'a Volume)>, Option<String>) {
+fn neighbours<'a>(
+    observation: &'a Observation,
+    goal: &Goal,
+    template: &str,
+) -> (Vec<(i32, &'a Volume)>, Option<String>) {
     let set = &observation.statefulset;
     let (Some(claims), Some(volumes)) = (observation.claims.known(), observation.volumes.known()) else {
         let reason = observation.claims.reason().or(observation.volumes.reason()).unwrap_or_default();
@@ -234,7 +239,8 @@ fn from_neighbour(
 
     let mut notes = Vec::new();
     let mut spec = Map::new();
-    for field in ["accessModes", "capacity", "mountOptions", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode"]
+    for field in
+        ["accessModes", "capacity", "mountOptions", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode"]
     {
         if let Some(value) = neighbour.spec.get(field).filter(|value| !value.is_null()) {
             spec.insert(field.to_owned(), value.clone());
@@ -308,9 +314,10 @@ fn from_template(
     let name = named.or_else(after).unwrap_or_else(|| claim.to_owned());
     manifest["metadata"]["name"] = json!(name);
     let kept_for = &manifest["spec"]["claimRef"];
-    let other = ["namespace", "name"].iter().zip([set.namespace.as_str(), claim]).find(|(key, wanted)| {
-        kept_for.get(**key).and_then(Value::as_str).is_some_and(|given| given != *wanted)
-    });
+    let other = ["namespace", "name"]
+        .iter()
+        .zip([set.namespace.as_str(), claim])
+        .find(|(key, wanted)| kept_for.get(**key).and_then(Value::as_str).is_some_and(|given| given != *wanted));
     if let Some((key, wanted)) = other {
         return Err(wrong(format!(
             "the volume template keeps the volume for another claim: {key} {} instead of {wanted}",
@@ -318,6 +325,14 @@ fn from_template(
         )));
     }
     manifest["spec"]["claimRef"] = claim_ref(&set.namespace, claim);
+    let on = nodes_in(&manifest["spec"]);
+    let there = |node: &Node| node.schedulable && on.contains(&host_name(node));
+    if !on.is_empty() && observation.nodes.known().is_some_and(|all| !all.iter().any(there)) {
+        return Err(wrong(format!(
+            "the volume template names node {}, which is not there or takes no pods",
+            on.join(", ")
+        )));
+    }
     if let Some(object) = manifest.as_object_mut() {
         object.remove("status");
     }
@@ -386,70 +401,72 @@ fn affinity(
     notes: &mut Vec<Fact>,
 ) -> Result<Option<Value>, Fact> {
     let Some((_, neighbour)) = neighbours.last() else { return Ok(None) };
-    let present = neighbour.spec.get("nodeAffinity").filter(|affinity| !affinity.is_null());
-    let nodes = observation.nodes.known();
-    let Some(present) = present else {
+    let known = observation.nodes.known();
+    let Some(present) = neighbour.spec.get("nodeAffinity").filter(|affinity| !affinity.is_null()) else {
         let danger = format!(
             "volume {} names no node: what a member wrote stays behind when its pod moves to another",
             neighbour.name
         );
-        return Ok(match nodes.and_then(|nodes| quietest(observation, nodes)) {
-            Some(node) => {
-                notes.push(Fact::new(danger, format!("the new volume is tied to node {node}; choose otherwise with --volume-template")));
-                Some(on_node(&node))
-            }
-            None => {
-                notes.push(Fact::new(danger, "no node could be chosen for the new one either; tie it to one with --volume-template"));
-                None
-            }
-        });
+        let Some(node) = known.and_then(|all| quietest(observation, all)) else {
+            let advice = "no node could be chosen for the new one either; tie it to one with --volume-template";
+            notes.push(Fact::new(danger, advice));
+            return Ok(None);
+        };
+        let advice = format!("the new volume is tied to node {node}; choose otherwise with --volume-template");
+        notes.push(Fact::new(danger, advice));
+        return Ok(Some(on_node(&node)));
     };
-    let named = neighbour.nodes();
-    if named.is_empty() || neighbours.iter().all(|(_, volume)| volume.nodes() == named) {
-        if let Some(nodes) = nodes
-            && !named.is_empty()
-            && !nodes.iter().any(|node| node.schedulable && named.contains(&host_name(node)))
-        {
+    let theirs = neighbour.nodes();
+    if theirs.is_empty() || neighbours.iter().all(|(_, volume)| volume.nodes() == theirs) {
+        let there = |node: &Node| node.schedulable && theirs.contains(&host_name(node));
+        if !theirs.is_empty() && known.is_some_and(|all| !all.iter().any(there)) {
             return Err(Fact::new(
-                format!("node {}, on which the volume's path is, is not there or takes no pods", named.join(", ")),
+                format!("node {}, on which the volume's path is, is not there or takes no pods", theirs.join(", ")),
                 "bring the node back, or say where the volume should be with --volume-template",
             ));
         }
         return Ok(Some(present.clone()));
     }
-    let Some(nodes) = nodes else {
+    let Some(known) = known else {
+        let why = observation.nodes.reason().unwrap_or_default();
         return Err(Fact::new(
-            format!("each volume is on a node of its own, and the nodes could not be read: {}", observation.nodes.reason().unwrap_or_default()),
+            format!("each volume is on a node of its own, and the nodes could not be read: {why}"),
             OWN,
         ));
     };
-    let taken: Vec<String> = neighbours.iter().flat_map(|(_, volume)| volume.nodes()).collect();
-    let names: Vec<(i32, String)> =
-        neighbours.iter().filter_map(|(at, volume)| Some((*at, volume.nodes().first()?.clone()))).collect();
-    let names: Vec<(i32, &str)> = names.iter().map(|(at, name)| (*at, name.as_str())).collect();
-    // Where every volume is on the node of its own ordinal, so is the next.
-    let by_name = followed(&names, &observation.statefulset.name, ordinal)
-        .filter(|_| names.iter().all(|(at, name)| !ways(name, *at, &observation.statefulset.name, ordinal).is_empty()));
-    let free = |node: &&Node| fits(observation, node) && !taken.contains(&host_name(node));
-    let chosen = match &by_name {
-        Some(name) => nodes.iter().filter(free).find(|node| host_name(node) == *name),
-        None => nodes.iter().filter(free).min_by_key(|node| host_name(node)),
-    };
-    let Some(node) = chosen else {
-        return Err(Fact::new(
-            match by_name {
-                Some(name) => format!("the new volume's path would be on node {name}, which is not there or takes no pods"),
-                None => "each volume is on a node of its own, and no other node takes pods".to_owned(),
-            },
-            "add the node, or say where the volume should be with --volume-template",
-        ));
-    };
-    let node = host_name(node);
+    let node = next_node(observation, ordinal, neighbours, known)?;
     notes.push(Fact::new(
         format!("each volume is on a node of its own; the new one will be on {node}"),
         "see that its path is there, or choose otherwise with --volume-template",
     ));
     Ok(Some(on_node(&node)))
+}
+
+/// The node for the next volume, where each is on a node of its own: that of its ordinal, where the others are on
+/// theirs, or any that is free.
+fn next_node(
+    observation: &Observation,
+    ordinal: i32,
+    neighbours: &[(i32, &Volume)],
+    known: &[Node],
+) -> Result<String, Fact> {
+    let taken: Vec<(i32, String)> =
+        neighbours.iter().flat_map(|(at, volume)| volume.nodes().into_iter().map(|node| (*at, node))).collect();
+    let texts: Vec<(i32, &str)> = taken.iter().map(|(at, node)| (*at, node.as_str())).collect();
+    let set = &observation.statefulset.name;
+    let by_ordinal = texts.iter().all(|(at, node)| !ways(node, *at, set, ordinal).is_empty());
+    let named = followed(&texts, set, ordinal).filter(|_| by_ordinal);
+    let mut free: Vec<String> = known.iter().filter(|node| fits(observation, node)).map(host_name).collect();
+    free.retain(|node| !texts.iter().any(|(_, other)| other == node));
+    free.sort_unstable();
+    let chosen = free.into_iter().find(|node| named.as_ref().is_none_or(|named| named == node));
+    chosen.ok_or_else(|| {
+        let fact = match named {
+            Some(node) => format!("the new volume's path would be on node {node}, which is not there or takes no pods"),
+            None => "each volume is on a node of its own, and no other node takes pods".to_owned(),
+        };
+        Fact::new(fact, "add the node, or say where the volume should be with --volume-template")
+    })
 }
 
 fn on_node(node: &str) -> Value {

@@ -22,7 +22,8 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
                 replace(&path, edit.from.as_ref().map(quoted), Some(quoted(&edit.to)));
             }
             for edit in words {
-                let path = format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
+                let path =
+                    format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
                 // Of a long script only the lines that differ.
                 for (from, to) in edit.from.lines().zip(edit.to.lines()).filter(|(from, to)| from != to) {
                     replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));

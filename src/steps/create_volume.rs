@@ -40,7 +40,9 @@ impl Step for CreateVolume {
             match place(&new, observation) {
                 Err(question) => return Verdict::Look(question),
                 Ok(VolumePlace::Refused(fact)) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
-                Ok(VolumePlace::Made(volume)) => proofs.push(format!("volume {} is there for claim {claim}", volume.name)),
+                Ok(VolumePlace::Made(volume)) => {
+                    proofs.push(format!("volume {} is there for claim {claim}", volume.name));
+                }
                 Ok(VolumePlace::Waiting(volume)) => {
                     proofs.push(format!("volume {} waits for claim {claim}, made by somebody else", volume.name));
                 }
@@ -57,12 +59,9 @@ impl Step for CreateVolume {
 fn proposal(new: NewVolume) -> Proposal {
     let model = new.model.as_ref().map_or_else(|| "your template".to_owned(), |model| format!("volume {model}"));
     let place = new.path().map(|path| format!(", path {path}")).unwrap_or_default();
-    let notes: Vec<_> = new.notes.iter().map(|note| format!("; {}; {}", note.fact, note.advice)).collect();
+    let notes: Vec<_> = new.notes.iter().map(|note| format!("; {}", note.fact)).collect();
     Proposal {
-        reason: format!(
-            "no provisioner makes it, and the new pod would stay Pending; modelled on {model}{place}{}",
-            notes.concat()
-        ),
+        reason: format!("nobody else makes it; modelled on {model}{place}{}", notes.concat()),
         change: Change::CreateVolume { name: new.name, claim: new.claim, manifest: new.manifest },
     }
 }

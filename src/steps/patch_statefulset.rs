@@ -205,7 +205,7 @@ pub(super) fn joining_edits(observation: &Observation, goal: &Goal) -> Result<Ed
     }
     edits.env.retain(|edit| edit.from.as_ref() != Some(&edit.to));
     edits.words = word_edits(index, container, flags);
-    edits.config_map = key_edits(observation, keys)?;
+    edits.config_map = key_edits(observation, &keys)?;
     Ok(edits)
 }
 
@@ -246,11 +246,11 @@ fn word_edits(container_index: usize, container: &Container, mut flags: Vec<(Fla
 /// The keys of the one ConfigMap that have to change.
 fn key_edits(
     observation: &Observation,
-    keys: Vec<(String, String, String)>,
+    keys: &[(String, String, String)],
 ) -> Result<Option<(String, Vec<KeyEdit>)>, Obstacle> {
     let mut edits: Option<(String, Vec<KeyEdit>)> = None;
     let asked: Vec<&str> = keys.iter().map(|(_, key, _)| key.as_str()).collect();
-    for (name, key, to) in &keys {
+    for (name, key, to) in keys {
         let map = config_map(observation, name, &asked)?;
         let Some(from) = map.data.get(key).cloned() else {
             return Err(Obstacle::fact(
@@ -315,7 +315,8 @@ fn config_map<'a>(observation: &'a Observation, name: &str, keys: &[&str]) -> Re
 /// Whether a name ends as kustomize's generated ones do: ten characters of its alphabet for hashes
 /// (kyaml/resource hash, `encode`).
 fn hash_named(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(_, hash)| hash.len() == 10 && hash.bytes().all(|b| b"2456789bcdfghkmt".contains(&b)))
+    name.rsplit_once('-')
+        .is_some_and(|(_, hash)| hash.len() == 10 && hash.bytes().all(|b| b"2456789bcdfghkmt".contains(&b)))
 }
 
 /// The size variable, going by the operator's choice where there is one.

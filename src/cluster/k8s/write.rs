@@ -30,9 +30,15 @@ impl Kubernetes {
         call(&what, self.limit, api.patch(&self.name, &params, &patch)).await.map(|_| ())
     }
 
-    /// Applies the operations of a JSON patch to a ConfigMap.
-    pub(in crate::cluster) async fn patch_config_map(&self, name: &str, operations: Vec<Value>) -> Result<(), Trouble> {
-        let (patch, params) = (Patch::<ConfigMap>::Json(json_patch(operations)?), patch_params());
+    /// Applies the operations of a JSON patch to a ConfigMap; with `dry_run` the API server only checks them.
+    pub(in crate::cluster) async fn patch_config_map(
+        &self,
+        name: &str,
+        operations: Vec<Value>,
+        dry_run: bool,
+    ) -> Result<(), Trouble> {
+        let patch = Patch::<ConfigMap>::Json(json_patch(operations)?);
+        let params = PatchParams { dry_run, ..patch_params() };
         let api = self.api::<ConfigMap>();
         call(&format!("patch ConfigMap {name}"), self.limit, api.patch(name, &params, &patch)).await.map(|_| ())
     }
@@ -43,8 +49,7 @@ impl Kubernetes {
         let object: DynamicObject = serde_json::from_value(manifest.clone())
             .map_err(|error| Trouble::new(TroubleKind::Refused, format!("the volume is malformed: {error}")))?;
         let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
-        let api: Api<DynamicObject> =
-            Api::all_with(self.client.clone(), &ApiResource::erase::<PersistentVolume>(&()));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<PersistentVolume>(&()));
         let name = object.metadata.name.clone().unwrap_or_default();
         call(&format!("make volume {name}"), self.limit, api.create(&params, &object)).await.map(|_| ())
     }

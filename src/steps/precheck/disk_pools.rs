@@ -1,4 +1,4 @@
-//! The `DiskPools` of Mayastor and Puls8, whose configuration the etcd keeps: none should be in trouble meanwhile.
+//! The DiskPools of Mayastor and Puls8, whose configuration the etcd keeps: none should be in trouble meanwhile.
 
 use super::{Check, Context};
 use crate::model::{Answer, Question};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    DataDir, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in, strategy_is_on_delete,
+    DataDir, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
+    strategy_is_on_delete,
 };
 use crate::runbook::Finding;
 use crate::steps::patch_statefulset::{Obstacle, joining_edits, not_etcd};
@@ -166,7 +167,9 @@ fn template(context: Context<'_>) -> Vec<Finding> {
     match joining_edits(context.observation, context.goal) {
         Err(Obstacle::Fact(fact)) => check.refuse(fact.fact, fact.advice),
         // The check of the members says why.
-        Err(Obstacle::Ask(_) | Obstacle::Members) => check.unknown("what has to change", Some("the members did not answer")),
+        Err(Obstacle::Ask(_) | Obstacle::Members) => {
+            check.unknown("what has to change", Some("the members did not answer"));
+        }
         Ok(edits) => {
             peers.ok(&edits.peers);
             let list: Vec<_> = edits

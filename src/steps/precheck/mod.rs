@@ -112,7 +112,7 @@ impl Step for Precheck {
         if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {
             match hashes(observation, goal) {
                 Ok(finding) => findings.push(finding),
-                Err(verdict) => return verdict,
+                Err(verdict) => return *verdict,
             }
         }
         let facts: Vec<Fact> = findings
@@ -137,18 +137,18 @@ impl Step for Precheck {
 }
 
 /// Hashes come last: they are dear, and asked for only where everything else is fine.
-fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Verdict> {
+fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Box<Verdict>> {
     let finding = |level, found, advice| Finding { id: "hashes".to_owned(), level, found, advice };
     match compare_hashes(observation, goal.hash) {
-        Hashes::Ask(question) => Err(Verdict::Look(question)),
-        Hashes::Again(why) => Err(Verdict::Wait(Wait {
+        Hashes::Ask(question) => Err(Box::new(Verdict::Look(question))),
+        Hashes::Again(why) => Err(Box::new(Verdict::Wait(Wait {
             until: "hashes that can be compared".to_owned(),
             seen: why,
             progress: None,
             limit: goal.timeout,
             wake: Wake::Members,
             way_out: "run again when the cluster is quieter, or go without with --hash none".to_owned(),
-        })),
+        }))),
         equal @ (Hashes::Equal { .. } | Hashes::Nothing(_)) => {
             Ok(finding(Level::Ok, equal.phrase().unwrap_or_default(), None))
         }

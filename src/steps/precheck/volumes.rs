@@ -26,6 +26,13 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     let mut check = Check::new("volumes");
     let needs = volume_needs(context.observation, context.goal);
     let mut provisioned = Vec::new();
+    let by_hand = needs.iter().any(|(_, need)| matches!(need, VolumeNeed::Make(_) | VolumeNeed::Refused(_)));
+    if context.goal.volume_template.is_some() && !by_hand {
+        check.refuse(
+            "--volume-template was given, and it is not plain that nobody else makes the volume",
+            "leave it out; a volume of your own would be in the provisioner's way",
+        );
+    }
     for (claim, need) in needs {
         match need {
             VolumeNeed::Provisioned(why) => provisioned.push(why),
@@ -54,12 +61,6 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
                 }
             },
         }
-    }
-    if context.goal.volume_template.is_some() && !to_make(context) && check.findings.iter().all(|f| f.advice.is_none()) {
-        check.refuse(
-            "--volume-template was given, and the cluster makes the volume by itself",
-            "leave it out; a volume of your own would be in the provisioner's way",
-        );
     }
     check.end(if provisioned.is_empty() { "the pods have no claims".to_owned() } else { provisioned.join(", ") })
 }

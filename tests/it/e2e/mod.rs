@@ -9,6 +9,7 @@
 mod cut_off;
 mod harness;
 mod prompts;
+mod puls8;
 mod refusals;
 mod settle;
 mod stillborn;

@@ -11,7 +11,7 @@ mod standing;
 
 pub(super) use cluster::Cluster;
 pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json};
-pub(super) use manifest::{CLAIM, Image, Launch, Manifest, SERVICE, SET};
+pub(super) use manifest::{CLAIM, Image, Launch, Manifest, PEERS_MAP, Peers, SERVICE, SET, path, volume};
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;
