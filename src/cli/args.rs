@@ -233,7 +233,7 @@ pub(super) struct Up {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) by: Option<i32>,
 
-    /// Where to save the snapshot [default: a file named after cluster and time, here]
+    /// Where to save the snapshot [default: a file named after cluster, revision and time, here]
     #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot")]
     pub(super) snapshot: Option<PathBuf>,
 

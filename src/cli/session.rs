@@ -66,7 +66,11 @@ pub(super) fn storage(request: &mut Request, storage: &Storage) -> Result<(), Tr
             .advise("--volume-template takes a file with one PersistentVolume")
     };
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    let object = serde_saphyr::from_str(&text).map_err(|error| wrong(format!("it is no YAML: {error}")))?;
+    let object = serde_saphyr::from_str(&text).map_err(|error| {
+        // The first line says what is wrong and where; the rest is a picture of it.
+        let said = error.to_string();
+        wrong(format!("it is no YAML: {}", said.lines().next().unwrap_or_default().trim_start_matches("error: ")))
+    })?;
     request.volume_template = Some(object);
     Ok(())
 }

@@ -402,10 +402,17 @@ fn affinity(
 ) -> Result<Option<Value>, Fact> {
     let Some((_, neighbour)) = neighbours.last() else { return Ok(None) };
     let known = observation.nodes.known();
-    let Some(present) = neighbour.spec.get("nodeAffinity").filter(|affinity| !affinity.is_null()) else {
+    let present = neighbour.spec.get("nodeAffinity").filter(|affinity| !affinity.is_null());
+    let theirs = neighbour.nodes();
+    let tied = |volume: &Volume| !volume.nodes().is_empty();
+    if let Some(present) = present.filter(|_| theirs.is_empty()) {
+        // By something else than a node's name, such as a zone.
+        return Ok(Some(present.clone()));
+    }
+    if let Some((_, free)) = neighbours.iter().rev().find(|(_, volume)| !tied(volume)) {
         let danger = format!(
             "volume {} names no node: what a member wrote stays behind when its pod moves to another",
-            neighbour.name
+            free.name
         );
         let Some(node) = known.and_then(|all| quietest(observation, all)) else {
             let advice = "no node could be chosen for the new one either; tie it to one with --volume-template";
@@ -415,17 +422,17 @@ fn affinity(
         let advice = format!("the new volume is tied to node {node}; choose otherwise with --volume-template");
         notes.push(Fact::new(danger, advice));
         return Ok(Some(on_node(&node)));
-    };
-    let theirs = neighbour.nodes();
-    if theirs.is_empty() || neighbours.iter().all(|(_, volume)| volume.nodes() == theirs) {
+    }
+    let apart = observation.statefulset.template.anti_affinity.iter().any(|term| term.topology_key == HOST_NAME);
+    if !apart && neighbours.iter().all(|(_, volume)| volume.nodes() == theirs) {
         let there = |node: &Node| node.schedulable && theirs.contains(&host_name(node));
-        if !theirs.is_empty() && known.is_some_and(|all| !all.iter().any(there)) {
+        if known.is_some_and(|all| !all.iter().any(there)) {
             return Err(Fact::new(
                 format!("node {}, on which the volume's path is, is not there or takes no pods", theirs.join(", ")),
                 "bring the node back, or say where the volume should be with --volume-template",
             ));
         }
-        return Ok(Some(present.clone()));
+        return Ok(present.cloned());
     }
     let Some(known) = known else {
         let why = observation.nodes.reason().unwrap_or_default();
@@ -528,14 +535,10 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
             ),
         ));
     }
-    if let Some(there) = volumes.iter().find(|volume| volume.claim == claim) {
-        if there.phase == "Available" {
-            return VolumePlace::Waiting(there.clone());
-        }
-        return VolumePlace::Refused(Fact::new(
-            format!("volume {} was that of an earlier {} and is {}", there.name, new.claim, there.phase.to_lowercase()),
-            format!("when its data is not needed: kubectl delete pv {}", there.name),
-        ));
+    // One that an earlier claim of that name has left is bound to no other; only its path matters.
+    let kept = volumes.iter().find(|volume| volume.claim == claim && volume.phase == "Available");
+    if let Some(there) = kept {
+        return VolumePlace::Waiting(there.clone());
     }
     let used = match used_paths(observation) {
         Ok(used) => used,

@@ -26,6 +26,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
+    ("serde_saphyr::", &["cli/"]),
     ("Instant::now", &["cluster/", "report/"]),
     ("SystemTime::now", &[]),
 ];

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams, PostParams};
 
 use super::convert;
-use super::errors::{call, is_absent};
+use super::errors::call;
 use super::read::Kubernetes;
 use crate::model::{ConfigMap, DiskPool, Known, Neighbours, Permission, SelectedService, StatefulSet, Volume};
 use crate::runbook::Trouble;
@@ -97,22 +97,24 @@ impl Kubernetes {
     async fn try_disk_pools(&self) -> Result<Option<Vec<DiskPool>>, Trouble> {
         let groups = call("ask which resources there are", self.limit, self.client.list_api_groups()).await?;
         let Some(group) = groups.groups.into_iter().find(|group| group.name == POOLS_GROUP) else { return Ok(None) };
-        let preferred = group.preferred_version.into_iter().chain(group.versions);
-        for version in preferred.map(|version| version.version) {
+        let versions = group.preferred_version.into_iter().chain(group.versions);
+        for (whole, version) in versions.map(|version| (version.group_version, version.version)) {
+            // Asked first, because who may not list them would be refused also where there is no such resource.
+            let served = self.client.list_api_group_resources(&whole);
+            let served = call("ask which resources there are", self.limit, served).await?;
+            if !served.resources.iter().any(|resource| resource.name == POOLS) {
+                continue;
+            }
             let resource = ApiResource {
                 group: POOLS_GROUP.to_owned(),
-                api_version: format!("{POOLS_GROUP}/{version}"),
+                api_version: whole,
                 version,
                 kind: "DiskPool".to_owned(),
                 plural: POOLS.to_owned(),
             };
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
-            match call("list DiskPools", self.limit, api.list(&ListParams::default())).await {
-                Ok(list) => return Ok(Some(list.items.into_iter().map(convert::disk_pool).collect())),
-                // The group has other resources in that version.
-                Err(trouble) if is_absent(&trouble) => {}
-                Err(trouble) => return Err(trouble),
-            }
+            let list = call("list DiskPools", self.limit, api.list(&ListParams::default())).await?;
+            return Ok(Some(list.items.into_iter().map(convert::disk_pool).collect()));
         }
         Ok(None)
     }

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::harness::{
-    CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, kubectl, kubectl_create, kubectl_json, path, volume,
+    CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, eventually, kubectl, kubectl_create, kubectl_json,
+    path, try_kubectl, volume,
 };
 
 fn by_hand(replicas: usize) -> Manifest {
@@ -167,7 +168,7 @@ fn a_template_of_the_operators_own() {
     let own = format!(
         "apiVersion: v1\nkind: PersistentVolume\nmetadata:\n  name: {0}-own-{{ordinal}}\n  labels: {{etcd-scale-e2e: {0}}}\n\
          spec:\n  accessModes: [ReadWriteOnce]\n  capacity: {{storage: 3Gi}}\n  storageClassName: by-hand-{0}\n  \
-         hostPath: {{path: /tmp/etcd-scale-e2e/{0}/own-{{ordinal}}, type: DirectoryOrCreate}}\n",
+         hostPath: {{path: \"/tmp/etcd-scale-volumes/{0}/own-{{ordinal}}\", type: DirectoryOrCreate}}\n",
         cluster.name()
     );
     fs::write(cluster.desk().join("own.yaml"), own).unwrap();
@@ -249,7 +250,10 @@ impl Pools {
                 }],
             },
         }));
-        kubectl(&["wait", "--for=condition=Established", "customresourcedefinition/diskpools.openebs.io"]);
+        // Established is not yet served.
+        eventually("the resource to be served", || {
+            try_kubectl(&["get", "diskpools.openebs.io", "-n", "default"], None)
+        });
         Self
     }
 }

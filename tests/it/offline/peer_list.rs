@@ -98,7 +98,7 @@ fn flags_are_replaced_in_the_words_they_stand_in() {
 }
 
 /// The ConfigMap that the variables come from, as an answer.
-fn answered(observation: &Observation, map: Known<Option<ConfigMap>>, name: &str) -> Observation {
+fn answered(observation: &Observation, map: &Known<Option<ConfigMap>>, name: &str) -> Observation {
     let mut observation = observation.clone();
     let keys = vec!["list".to_owned(), "state".to_owned()];
     for keys in [keys.clone(), keys[..1].to_vec()] {
@@ -124,7 +124,7 @@ fn map(immutable: bool) -> ConfigMap {
 fn a_config_map_is_patched_behind_the_guard() {
     let (observation, goal) = with_learner(&from_config_map("peers"));
     assert!(matches!(judged(&observation, &goal), Verdict::Look(_)));
-    let observation = answered(&observation, Known::Known(Some(map(false))), "peers");
+    let observation = answered(&observation, &Known::Known(Some(map(false))), "peers");
 
     let guard = change(&observation, &goal);
     assert!(matches!(&guard, Change::PatchStatefulSet { from: 2, to: 2, env, .. } if env.is_empty()), "{guard:?}");
@@ -166,7 +166,7 @@ fn what_cannot_be_patched_is_refused_by_name() {
             }
         }
     };
-    let with = |name: &str, map| refused(&answered(&from_config_map(name), map, name));
+    let with = |name: &str, map| refused(&answered(&from_config_map(name), &map, name));
     assert!(with("peers", Known::Known(Some(map(true)))).contains("key list of ConfigMap peers has to change, and"));
     assert!(with("peers-7tk2m96bfh", Known::Known(Some(map(false)))).contains("carries a hash"));
     assert!(

@@ -149,6 +149,11 @@ fn each_on_a_node_of_its_own_leads_to_the_next_node() {
     observation.nodes.known_mut().unwrap().push(node("gamma", false));
     assert_eq!(made(&observation)["spec"]["nodeAffinity"], pinned_to("gamma"));
 
+    // The guide's own volumes name no node, a run's do.
+    let mut mixed = observation.clone();
+    volumes(&mut mixed)[0].spec["nodeAffinity"] = Value::Null;
+    assert_eq!(made(&mixed)["spec"]["nodeAffinity"], pinned_to("alpha"));
+
     // All on one node: there again, provided that it is there.
     for volume in volumes(&mut observation) {
         volume.spec["nodeAffinity"] = pinned_to("alpha");
@@ -174,10 +179,13 @@ fn what_is_there_already_is_not_taken_for_ours() {
     assert!(matches!(place(&observation, std::slice::from_ref(&on_path)), VolumePlace::Free(_)), "on another node");
 
     let claim = Some(("rok".to_owned(), "data-rok-etcd-3".to_owned()));
-    let kept = Volume { name: "mine".into(), phase: "Available".into(), claim: claim.clone(), ..template.clone() };
+    let mut kept = Volume { name: "mine".into(), phase: "Available".into(), claim: claim.clone(), ..template.clone() };
+    kept.spec["hostPath"]["path"] = json!("/elsewhere");
     assert!(matches!(place(&observation, std::slice::from_ref(&kept)), VolumePlace::Waiting(_)));
-    let left = Volume { phase: "Released".into(), ..kept };
-    assert!(refused(&observation, &[left]).contains("was that of an earlier data-rok-etcd-3"));
+    let mut left = Volume { phase: "Released".into(), ..kept };
+    assert!(matches!(place(&observation, std::slice::from_ref(&left)), VolumePlace::Free(_)));
+    left.spec["hostPath"]["path"] = json!("/var/local/puls8/etcd/pod-3");
+    assert!(refused(&observation, &[left]).contains("is used by volume mine"));
 
     // A run that wrote down its name, and whose claim it is kept for.
     let mut ours = observation;

@@ -286,7 +286,7 @@ impl Walk {
                 assert!(volumes.iter().all(|volume| volume.name != *name), "made a second time:\n{}", way());
                 assert_eq!(members.learners().count(), 0, "the learner went before its volume:\n{}", way());
                 let record = set.readable_record().unwrap();
-                assert_eq!(record.volumes, [name.clone()], "made before it was written down:\n{}", way());
+                assert_eq!(record.volumes, std::slice::from_ref(name), "made before it was written down:\n{}", way());
             }
             Change::SaveSnapshot { .. }
             | Change::OpenRun { .. }

@@ -362,7 +362,7 @@ pub(in crate::e2e) fn volume(namespace: &str, ordinal: usize) -> Value {
 
 /// Where the volume of an ordinal lies.
 pub(in crate::e2e) fn path(namespace: &str, ordinal: usize) -> String {
-    format!("/tmp/etcd-scale-e2e/{namespace}/pod-{ordinal}")
+    format!("/tmp/etcd-scale-volumes/{namespace}/pod-{ordinal}")
 }
 
 /// The claim template, which is also the shape of a claim made by hand.

@@ -10,7 +10,7 @@ mod program;
 mod standing;
 
 pub(super) use cluster::Cluster;
-pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json};
+pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json, try_kubectl};
 pub(super) use manifest::{CLAIM, Image, Launch, Manifest, PEERS_MAP, Peers, SERVICE, SET, path, volume};
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
