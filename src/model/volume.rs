@@ -44,9 +44,16 @@ impl Volume {
         path_in(&self.spec)
     }
 
-    /// Whether a person made it: it is a path, and no provisioner has left its mark.
+    /// Whether something other than a person made it: it has left its mark, or named the volume after the uid that a
+    /// claim has only once it is there, as provisioners do.
+    pub fn provisioned(&self) -> bool {
+        let uid = self.spec.pointer("/claimRef/uid").and_then(Value::as_str).filter(|uid| !uid.is_empty());
+        self.provisioner.is_some() || uid.is_some_and(|uid| self.name.contains(uid))
+    }
+
+    /// Whether a person made it: it is a path, and no provisioner made it.
     pub fn by_hand(&self) -> bool {
-        self.provisioner.is_none() && self.path().is_some()
+        !self.provisioned() && self.path().is_some()
     }
 
     /// The nodes that it names; empty where it names none.
@@ -171,7 +178,7 @@ fn need(
     let (neighbours, unknown) = neighbours(observation, goal, &template.name);
     // Something outside makes volumes for a class that nobody sees.
     if let Some((_, volume)) = neighbours.last()
-        && volume.provisioner.is_some()
+        && volume.provisioned()
     {
         return VolumeNeed::Unmodelled(why);
     }
@@ -349,7 +356,7 @@ fn fill(value: &mut Value, ordinal: &str) {
 }
 
 /// What follows from several texts, each with an ordinal in it, for another ordinal. A text may have the same number in
-/// it for other reasons, as in `/disk2/pod-2`: what most texts lead to is taken, and of equals what the last leads to.
+/// it for other reasons, as in `/disk2/pod-2`: what most texts lead to is taken.
 fn followed(texts: &[(i32, &str)], statefulset: &str, ordinal: i32) -> Option<String> {
     let ways: Vec<Vec<String>> = texts.iter().map(|(from, text)| ways(text, *from, statefulset, ordinal)).collect();
     let mut best: Option<(&String, usize)> = None;
@@ -359,7 +366,8 @@ fn followed(texts: &[(i32, &str)], statefulset: &str, ordinal: i32) -> Option<St
             best = Some((way, votes));
         }
     }
-    best.map(|(way, _)| way.clone())
+    // Texts that lead to different ones, as generated names do, lead nowhere.
+    best.filter(|(_, votes)| votes * 2 > texts.len()).map(|(way, _)| way.clone())
 }
 
 /// The text with its ordinal replaced, in each way that makes sense, the likeliest first: in the pod's name, as the last

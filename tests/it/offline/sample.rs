@@ -197,7 +197,7 @@ fn volume(ordinal: i32) -> Volume {
         spec: json!({
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "2Gi"},
-            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "rok", "name": "x", "uid": "u"},
+            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "rok", "name": "x", "uid": "5f0e1d2c"},
             "hostPath": {"path": format!("/var/local/puls8/etcd/pod-{ordinal}"), "type": ""},
             "persistentVolumeReclaimPolicy": "Delete",
             "storageClassName": "manual",

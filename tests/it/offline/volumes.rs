@@ -100,6 +100,12 @@ fn a_number_that_is_no_ordinal_stays() {
 #[test]
 fn what_has_no_ordinal_leads_to_no_other() {
     let mut observation = by_hand(2);
+    for (volume, name) in volumes(&mut observation).iter_mut().zip(["vol-5a0-1", "vol-77-b1"]) {
+        volume.spec["hostPath"]["path"] = json!(format!("/data/{name}"));
+    }
+    assert!(matches!(need(&observation), VolumeNeed::Refused(_)), "numbers that are no ordinals");
+
+    let mut observation = by_hand(2);
     for volume in volumes(&mut observation) {
         volume.spec["hostPath"]["path"] = json!("/var/lib/etcd");
     }
@@ -117,8 +123,16 @@ fn where_somebody_makes_volumes_none_is_made() {
         volume.provisioner = Some("example.org/disks".into());
     }
     assert!(matches!(need(&observation), VolumeNeed::Unmodelled(_)));
+    // Not every provisioner says its name, but they name volumes after the claim's uid.
     for volume in volumes(&mut observation) {
         volume.provisioner = None;
+        volume.name = "pvc-5f0e1d2c".into();
+    }
+    for claim in observation.claims.known_mut().unwrap() {
+        claim.volume = Some("pvc-5f0e1d2c".into());
+    }
+    assert!(matches!(need(&observation), VolumeNeed::Unmodelled(_)));
+    for volume in volumes(&mut observation) {
         volume.spec = json!({"csi": {}});
     }
     assert!(matches!(need(&observation), VolumeNeed::Unmodelled(_)));
