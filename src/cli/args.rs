@@ -51,8 +51,8 @@ pub(super) enum Command {
     Sandbox(Sandbox),
 }
 
-const UP_STEPS: &str = "Steps: precheck, snapshot, add-learner, patch-statefulset, wait-join, promote, verify, \
-    settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, promote, \
+    verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 
@@ -235,7 +235,7 @@ pub(super) struct Up {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) by: Option<i32>,
 
-    /// Where to save the snapshot [default: a file named after cluster and time, here]
+    /// Where to save the snapshot [default: a file named after cluster, revision and time, here]
     #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot")]
     pub(super) snapshot: Option<PathBuf>,
 
@@ -254,6 +254,22 @@ pub(super) struct Up {
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
     pub(super) size_env: Option<SizeEnvName>,
+
+    #[command(flatten)]
+    pub(super) storage: Storage,
+}
+
+/// Options about what the new member's data lies on.
+#[derive(Debug, Args)]
+pub(super) struct Storage {
+    /// A PersistentVolume in YAML or JSON, for the new member's claim where no provisioner makes one; `{ordinal}` in it
+    /// stands for the new ordinal [default: modelled on the neighbour's]
+    #[arg(long, value_name = "FILE")]
+    pub(super) volume_template: Option<PathBuf>,
+
+    /// Go on although a DiskPool is not Online
+    #[arg(long)]
+    pub(super) ignore_diskpools: bool,
 }
 
 /// A variable's name, or `none`.
@@ -349,6 +365,9 @@ pub(super) struct Check {
     /// Count Argo CD or Flux as advice
     #[arg(long)]
     pub(super) ignore_reconciler: bool,
+
+    #[command(flatten)]
+    pub(super) storage: Storage,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,9 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     request.hash = args.hash.map(Into::into);
     request.ignore_reconciler = args.ignore_reconciler;
     request.size_env = args.size_env.map(Into::into);
+    if let Err(trouble) = session::storage(&mut request, &args.storage) {
+        return session::wrong_usage(console, &trouble);
+    }
     console.lead_to(args.target.cluster_options());
     let (mut cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::args::{DryRun, Running, Target};
+use super::args::{DryRun, Running, Storage, Target};
 use super::exit;
 use crate::cluster::Cluster;
 use crate::model::{Change, Goal, GoalRefusal, Observation, Request, SnapshotChoice, Verb};
@@ -24,6 +24,8 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         // Whole, because the record names it to people on other machines.
         snapshot: SnapshotChoice::In(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))),
         ignore_reconciler: false,
+        ignore_diskpools: false,
+        volume_template: None,
         timeout,
         pause_before: None,
         run: Uuid::now_v7().to_string(),
@@ -50,6 +52,27 @@ pub(super) fn running_request(verb: Verb, running: &Running, steps: &[Box<dyn St
     request.pause_before.clone_from(&running.pause_before);
     request.ignore_reconciler = running.ignore_reconciler;
     Ok(request)
+}
+
+/// Adds what was said about the new member's storage.
+///
+/// # Errors
+/// When the volume template cannot be read, or is neither YAML nor JSON.
+pub(super) fn storage(request: &mut Request, storage: &Storage) -> Result<(), Trouble> {
+    request.ignore_diskpools = storage.ignore_diskpools;
+    let Some(file) = &storage.volume_template else { return Ok(()) };
+    let wrong = |what: String| {
+        Trouble::new(TroubleKind::Refused, format!("cannot use the volume template {}: {what}", file.display()))
+            .advise("--volume-template takes a file with one PersistentVolume")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let object = serde_saphyr::from_str(&text).map_err(|error| {
+        // The first line says what is wrong and where; the rest is a picture of it.
+        let said = error.to_string();
+        wrong(format!("it is no YAML: {}", said.lines().next().unwrap_or_default().trim_start_matches("error: ")))
+    })?;
+    request.volume_template = Some(object);
+    Ok(())
 }
 
 /// `user@host`, as it is noted in the lock, the record and Events.
@@ -130,20 +153,17 @@ pub(super) async fn change(
     code
 }
 
-/// Has the API server check the patch that was foreseen. Whether it would take it.
+/// Has the API server check what was foreseen and can be checked. Whether it would take it all.
 async fn rehearse(cluster: &Cluster, summary: &Summary, console: &mut Console) -> bool {
-    let patches = summary.plan.iter().flat_map(|plan| &plan.changes).filter_map(|planned| {
-        let patch = planned.patch.clone()?;
-        matches!(planned.change, Change::PatchStatefulSet { .. }).then_some((planned.change.name(), patch))
-    });
     let mut taken = true;
-    for (change, patch) in patches {
+    for planned in summary.plan.iter().flat_map(|plan| &plan.changes) {
         // The foreseen record is not on the object yet, so its test has to stay out.
+        let without_record = planned.patch.clone().unwrap_or_default().into_iter();
         let without_record =
-            patch.into_iter().filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER);
-        let trouble = cluster.rehearse(without_record.collect()).await.err();
-        taken &= trouble.is_none();
-        console.report(&Event::Rehearsed { change, trouble });
+            without_record.filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER).collect();
+        let Some(rehearsed) = cluster.rehearse(&planned.change, without_record).await else { continue };
+        taken &= rehearsed.is_ok();
+        console.report(&Event::Rehearsed { change: planned.change.name(), trouble: rehearsed.err() });
     }
     taken
 }

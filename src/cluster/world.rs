@@ -1,5 +1,6 @@
 //! The cluster as the loop's world: Kubernetes and etcd, read together and changed one call at a time.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::etcd::Etcd;
 use super::k8s::{Connection, Kubernetes, Lock, Watch};
-use crate::model::{Answer, Change, Observation, Pod, Question, patch_operations};
+use crate::model::{Answer, Change, Observation, Pod, Question, patch_operations, with_revision};
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for.
@@ -67,12 +68,15 @@ impl Cluster {
         self.lock.probe(waiting).await
     }
 
-    /// Has the API server check the operations of a patch without applying them (`dryRun=All`).
-    ///
-    /// # Errors
-    /// What the API server has against them.
-    pub async fn rehearse(&self, operations: Vec<Value>) -> Result<(), Trouble> {
-        self.kubernetes.patch(operations, true).await
+    /// Has the API server check a change without applying it (`dryRun=All`); `operations` are those of its patch.
+    /// Nothing where it cannot check such a change.
+    pub async fn rehearse(&self, change: &Change, operations: Vec<Value>) -> Option<Result<(), Trouble>> {
+        match change {
+            Change::PatchStatefulSet { .. } => Some(self.kubernetes.patch(operations, true).await),
+            Change::PatchConfigMap { name, .. } => Some(self.kubernetes.patch_config_map(name, operations, true).await),
+            Change::CreateVolume { manifest, .. } => Some(self.kubernetes.create_volume(manifest, true).await),
+            _ => None,
+        }
     }
 
     /// Saves a snapshot of a pod's member.
@@ -82,7 +86,7 @@ impl Cluster {
     pub async fn save_snapshot(
         &self,
         pod: &str,
-        file: &std::path::Path,
+        file: &Path,
         observation: &Observation,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<SavedSnapshot, Trouble> {
@@ -130,6 +134,9 @@ impl World for Cluster {
             Question::Neighbours { hosts } => {
                 Answer::Neighbours(self.kubernetes.neighbours(&observation.statefulset, hosts).await)
             }
+            Question::Volumes { names } => Answer::Volumes(self.kubernetes.volumes_by_hand(names).await),
+            Question::ConfigMap { name, keys } => Answer::ConfigMap(self.kubernetes.config_map(name, keys).await),
+            Question::DiskPools => Answer::DiskPools(self.kubernetes.disk_pools().await),
             Question::Hash { member, pod, revision } => Answer::Hash(match find(pod, observation) {
                 Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
                 Err(trouble) => crate::model::Known::Unknown(trouble.message),
@@ -147,8 +154,14 @@ impl World for Cluster {
             return Err(Trouble::new(TroubleKind::NotYet, "the lock could not be renewed; finding out whose it is"));
         }
         match change {
-            Change::SaveSnapshot { pod, file } => {
-                return self.save_snapshot(pod, file, observation, progress).await.map(Apply::Snapshot);
+            Change::SaveSnapshot { pod, file, revision } => {
+                let file = if *revision { with_revision(file, pod, observation) } else { file.clone() };
+                return self.save_snapshot(pod, &file, observation, progress).await.map(Apply::Snapshot);
+            }
+            Change::CreateVolume { manifest, .. } => self.kubernetes.create_volume(manifest, false).await?,
+            Change::PatchConfigMap { name, .. } => {
+                let operations = patch_operations(change, observation).unwrap_or_default();
+                self.kubernetes.patch_config_map(name, operations, false).await?;
             }
             Change::AddLearner { peer_url, .. } => self.etcd.add_learner(peer_url, observation).await?,
             Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,

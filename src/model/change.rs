@@ -1,11 +1,22 @@
 //! Changes: mutations of the outside world as data, which can be shown, confirmed, predicted and applied.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{MemberId, Observation, Record, patch_operations};
+use super::{CommandPart, MemberId, Observation, Record, patch_operations};
+
+/// What stands for the database's revision in the name of a snapshot that is yet to be written.
+pub const REVISION: &str = "REVISION";
+
+/// The file's name with the revision that the member was at right before: what is saved is at least as new.
+pub fn with_revision(file: &Path, pod: &str, observation: &Observation) -> PathBuf {
+    let revision =
+        observation.status_of_pod(pod).map_or_else(|| "unknown".to_owned(), |status| status.revision.to_string());
+    let name = file.file_name().unwrap_or_default().to_string_lossy().replace(REVISION, &revision);
+    file.with_file_name(name)
+}
 
 /// One mutation of the outside world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,11 +28,23 @@ pub enum Change {
         pod: String,
         /// Where to.
         file: PathBuf,
+        /// Whether `REVISION` in the file's name stands for the database's revision, which is known when it is written.
+        #[serde(default)]
+        revision: bool,
     },
     /// Write the run's record on the StatefulSet.
     OpenRun {
         /// What to write.
         record: Box<Record>,
+    },
+    /// Make a volume for a claim to come, where nobody else makes it.
+    CreateVolume {
+        /// Its name.
+        name: String,
+        /// The claim it is kept for.
+        claim: String,
+        /// The whole object.
+        manifest: Value,
     },
     /// Add a member that does not vote yet.
     AddLearner {
@@ -39,8 +62,18 @@ pub enum Change {
         to: i32,
         /// Variables to set.
         env: Vec<EnvEdit>,
+        /// Words of the command line to replace.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        words: Vec<WordEdit>,
         /// The update strategy before and after, where a guard is set.
         strategy: Option<(Value, Value)>,
+    },
+    /// Tell a ConfigMap that the template reads what a new member starts with.
+    PatchConfigMap {
+        /// Its name.
+        name: String,
+        /// The keys to set.
+        data: Vec<KeyEdit>,
     },
     /// Make the learner a voter.
     Promote {
@@ -99,14 +132,44 @@ pub struct EnvEdit {
     pub to: String,
 }
 
+/// One text of the container's command line to replace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WordEdit {
+    /// Index of the container in the template.
+    pub container: usize,
+    /// The list it stands in.
+    pub part: CommandPart,
+    /// Its index in that list.
+    pub index: usize,
+    /// The whole text before.
+    pub from: String,
+    /// The whole text after.
+    pub to: String,
+}
+
+/// One key of a ConfigMap to set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyEdit {
+    /// The key.
+    pub key: String,
+    /// Its value before.
+    pub from: String,
+    /// Its value after.
+    pub to: String,
+}
+
 impl Change {
     /// The change's name in events.
     pub fn name(&self) -> &'static str {
         match self {
             Self::SaveSnapshot { .. } => "save-snapshot",
             Self::OpenRun { .. } => "open-run",
+            Self::CreateVolume { .. } => "create-volume",
             Self::AddLearner { .. } => "add-learner",
             Self::PatchStatefulSet { .. } => "patch-statefulset",
+            Self::PatchConfigMap { .. } => "patch-config-map",
             Self::Promote { .. } => "promote",
             Self::MoveLeader { .. } => "move-leader",
             Self::LowerPartition { .. } => "lower-partition",
@@ -119,10 +182,20 @@ impl Change {
     /// What it does, in the imperative.
     pub fn sentence(&self) -> String {
         match self {
-            Self::SaveSnapshot { pod, file } => format!("Save a snapshot from {pod} to {}", file.display()),
+            Self::SaveSnapshot { pod, file, revision: false } => {
+                format!("Save a snapshot from {pod} to {}", file.display())
+            }
+            Self::SaveSnapshot { pod, file, revision: true } => {
+                format!("Save a snapshot from {pod} to {}, its revision in place of {REVISION}", file.display())
+            }
             Self::OpenRun { .. } => "Write down the goal on the StatefulSet".to_owned(),
+            Self::CreateVolume { name, claim, .. } => format!("Make volume {name} for claim {claim}"),
             Self::AddLearner { name, .. } => format!("Add {name} as a learner"),
+            Self::PatchStatefulSet { from, to, .. } if from == to => {
+                format!("Guard the {from} pods that are there with the partition")
+            }
             Self::PatchStatefulSet { from, to, .. } => format!("Raise the StatefulSet from {from} to {to} pods"),
+            Self::PatchConfigMap { name, .. } => format!("Name the new member in ConfigMap {name}"),
             Self::Promote { name, .. } => format!("Promote {name} to a voter"),
             Self::MoveLeader { from, to } => format!("Move leadership from {} to {}", from.1, to.1),
             Self::LowerPartition { frees: Some(pod), .. } => format!("Let pod {pod} restart on the new template"),
@@ -155,7 +228,7 @@ impl Change {
             .and_then(|id| observation.statuses.iter().find(|(_, s)| s.is_known_and(|s| s.member == id)))
             .map_or_else(|| set.pod_name(set.start), |(pod, _)| pod.clone());
         match self {
-            Self::SaveSnapshot { pod, file } => {
+            Self::SaveSnapshot { pod, file, .. } => {
                 format!("kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}", file.display())
             }
             Self::AddLearner { name, peer_url } => {
@@ -164,6 +237,14 @@ impl Change {
             Self::Promote { member, .. } => etcdctl(&leader, format!("member promote {member}")),
             Self::MoveLeader { from, to } => etcdctl(&from.1, format!("move-leader {}", to.0)),
             Self::DeletePod { pod, .. } => format!("kubectl delete pod -n {namespace} {pod}"),
+            Self::CreateVolume { manifest, .. } => {
+                format!("echo '{}' | kubectl create -f -", manifest.to_string().replace('\'', "'\\''"))
+            }
+            Self::PatchConfigMap { name, .. } => {
+                let operations = Value::Array(patch_operations(self, observation).unwrap_or_default());
+                let text = operations.to_string().replace('\'', "'\\''");
+                format!("kubectl patch configmap -n {namespace} {name} --type=json -p '{text}'")
+            }
             Self::OpenRun { .. }
             | Self::PatchStatefulSet { .. }
             | Self::LowerPartition { .. }
@@ -181,9 +262,14 @@ impl Change {
         match self {
             Self::SaveSnapshot { .. } => "delete the file".to_owned(),
             Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::CloseRun => "nothing to take back".to_owned(),
+            Self::CreateVolume { name, .. } => {
+                format!("kubectl delete pv {name}, as long as no claim is bound to it")
+            }
             Self::AddLearner { .. } => {
                 "`etcdctl member remove` with the new member's id; a learner counts for no quorum".to_owned()
             }
+            Self::PatchStatefulSet { from, to, .. } if from == to => "put the update strategy back".to_owned(),
+            Self::PatchConfigMap { .. } => "set the keys back to their old values".to_owned(),
             Self::PatchStatefulSet { from, .. } => {
                 format!("remove the learner, then set replicas back to {from} and the variables to their old values")
             }
@@ -203,9 +289,11 @@ mod tests {
     #[test]
     fn the_kind_in_json_is_the_name_in_events() {
         let changes = [
-            Change::SaveSnapshot { pod: "a-0".into(), file: "x".into() },
+            Change::SaveSnapshot { pod: "a-0".into(), file: "x".into(), revision: true },
             Change::AddLearner { name: "a-1".into(), peer_url: "http://a-1:2380".into() },
-            Change::PatchStatefulSet { from: 1, to: 2, env: Vec::new(), strategy: None },
+            Change::PatchStatefulSet { from: 1, to: 2, env: Vec::new(), words: Vec::new(), strategy: None },
+            Change::CreateVolume { name: "v-1".into(), claim: "c-1".into(), manifest: Value::Null },
+            Change::PatchConfigMap { name: "m".into(), data: Vec::new() },
             Change::Promote { member: MemberId(1), name: "a-1".into() },
             Change::MoveLeader { from: (MemberId(1), "a-0".into()), to: (MemberId(2), "a-1".into()) },
             Change::LowerPartition { frees: None, from: Value::Null, to: Value::Null },

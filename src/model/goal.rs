@@ -100,6 +100,10 @@ pub struct Request {
     pub snapshot: SnapshotChoice,
     /// `--ignore-reconciler`.
     pub ignore_reconciler: bool,
+    /// `--ignore-diskpools`.
+    pub ignore_diskpools: bool,
+    /// The object in the file of `--volume-template`.
+    pub volume_template: Option<serde_json::Value>,
     /// `--timeout`: how long any one wait may last.
     pub timeout: Duration,
     /// `--pause-before`.
@@ -132,6 +136,11 @@ pub struct Goal {
     pub snapshot: SnapshotChoice,
     /// Go on although Argo CD, Flux or an operator reconciles the StatefulSet.
     pub ignore_reconciler: bool,
+    /// Go on although a DiskPool is not online.
+    pub ignore_diskpools: bool,
+    /// What the volume that a new member needs should look like, where the operator has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_template: Option<serde_json::Value>,
     /// How long any one wait may last.
     #[serde(skip)]
     pub timeout: Duration,
@@ -349,6 +358,12 @@ impl Goal {
             size_env: kept.map(|record| record.size_env.clone()).or(request.size_env.clone()).unwrap_or(SizeEnv::Auto),
             snapshot: request.snapshot.clone(),
             ignore_reconciler: request.ignore_reconciler || kept.is_some_and(|record| record.ignore_reconciler),
+            ignore_diskpools: request.ignore_diskpools || kept.is_some_and(|record| record.ignore_diskpools),
+            // As the size variable: what was begun with one volume is not finished with another.
+            volume_template: match kept {
+                Some(record) => record.volume_template.clone(),
+                None => request.volume_template.clone(),
+            },
             timeout: request.timeout,
             pause_before: request.pause_before.clone(),
             run: request.run.clone(),

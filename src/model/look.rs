@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Known, MemberId, Observation};
+use super::{Known, MemberId, Observation, Volume};
 
 /// A question to the outside, asked by a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,21 @@ pub enum Question {
         /// Hosts of the present members' peer URLs.
         hosts: Vec<String>,
     },
+    /// All volumes of the cluster that are made by hand, that are kept for a claim of this namespace, or that have one
+    /// of these names.
+    Volumes {
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Some keys of a ConfigMap.
+    ConfigMap {
+        /// Its name.
+        name: String,
+        /// The keys.
+        keys: Vec<String>,
+    },
+    /// The namespace's DiskPools, where the cluster has such a resource.
+    DiskPools,
 }
 
 /// One verb on one resource.
@@ -93,6 +108,30 @@ pub struct Neighbours {
     pub config_maps: Known<Vec<String>>,
 }
 
+/// A ConfigMap, as far as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMap {
+    /// Whether the API server refuses every change of it.
+    pub immutable: bool,
+    /// The controller that owns it, as kind and name.
+    pub owner: Option<String>,
+    /// The keys that were asked for and are there.
+    pub data: BTreeMap<String, String>,
+}
+
+/// A pool of disks of Mayastor's or Puls8's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskPool {
+    /// Its name.
+    pub name: String,
+    /// The node that its disks are in.
+    pub node: String,
+    /// `Online`, or what else it says; empty where it says nothing.
+    pub status: String,
+}
+
 /// What the outside answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +144,12 @@ pub enum Answer {
     LastLines(Known<Vec<String>>),
     /// To [`Question::Neighbours`].
     Neighbours(Neighbours),
+    /// To [`Question::Volumes`].
+    Volumes(Known<Vec<Volume>>),
+    /// To [`Question::ConfigMap`]; `None` inside means that it does not exist.
+    ConfigMap(Known<Option<ConfigMap>>),
+    /// To [`Question::DiskPools`]; `None` inside means that there is no such resource.
+    DiskPools(Known<Option<Vec<DiskPool>>>),
 }
 
 impl Answer {
@@ -114,6 +159,9 @@ impl Answer {
             Self::Permissions(_) | Self::Neighbours(_) => true,
             Self::Hash(hash) => hash.known().is_some(),
             Self::LastLines(lines) => lines.known().is_some(),
+            Self::Volumes(volumes) => volumes.known().is_some(),
+            Self::ConfigMap(map) => map.known().is_some(),
+            Self::DiskPools(pools) => pools.known().is_some(),
         }
     }
 }
@@ -121,7 +169,7 @@ impl Answer {
 impl Question {
     /// Whether the answer stays true for the length of a run.
     pub fn lasting(&self) -> bool {
-        !matches!(self, Self::LastLines { .. })
+        !matches!(self, Self::LastLines { .. } | Self::Volumes { .. } | Self::ConfigMap { .. })
     }
 
     /// The answer that a plan assumes where it foresees what cannot be asked yet.
@@ -144,6 +192,9 @@ impl Question {
                 budgets: Known::Known(BTreeMap::new()),
                 config_maps: Known::Known(Vec::new()),
             }),
+            Self::Volumes { .. } => Answer::Volumes(observation.volumes.clone()),
+            Self::ConfigMap { .. } => Answer::ConfigMap(Known::Unknown("only foreseen".to_owned())),
+            Self::DiskPools => Answer::DiskPools(Known::Known(None)),
         }
     }
 }

@@ -14,30 +14,36 @@ mod membership;
 mod moves;
 mod observation;
 mod patch;
+mod peer_list;
 mod peer_url;
 mod record;
 mod rollout;
 mod stage;
 mod statefulset;
 mod template;
+mod volume;
 
 pub use catch_up::CatchUp;
-pub use change::{Change, EnvEdit};
+pub use change::{Change, EnvEdit, KeyEdit, REVISION, WordEdit, with_revision};
 pub use endpoint::client_ports;
 pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
 pub use known::Known;
-pub use look::{Answer, Hash, Neighbours, Permission, Question, SelectedService};
+pub use look::{Answer, ConfigMap, DiskPool, Hash, Neighbours, Permission, Question, SelectedService};
 pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
 pub use membership::{Fact, clients_to_ask, healthy_for_change, quorum, quorum_after_losing_one};
 pub use moves::Move;
-pub use observation::{Claim, Lock, Node, Observation, Service, StorageClass, Volume};
+pub use observation::{Claim, Lock, Node, Observation, Service, StorageClass};
 pub use patch::{RUN_ANNOTATION, RUN_ANNOTATION_POINTER, patch_operations};
+pub use peer_list::{PeerList, StateVariable, peers_in, same_peers, wanted_peers};
 pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, replace_ordinal};
 pub use record::{RECORD_VERSION, Record};
 pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, strategy_is_on_delete};
 pub use stage::Stage;
 pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
 pub use template::{
-    AntiAffinity, ClaimTemplate, Container, DataDir, EnvSource, EnvVar, Mount, PeerList, SizeVariable, StateVariable,
-    Template, VolumeKind,
+    AntiAffinity, ClaimTemplate, CommandPart, Container, DataDir, EnvFrom, EnvSource, EnvVar, FlagValue, Mount,
+    SizeVariable, Template, VolumeKind,
+};
+pub use volume::{
+    NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, place_of, volume_needs, volumes_to_make,
 };

@@ -3,11 +3,13 @@
 //! A dry run walks the changes and the favourable moves. Tests walk all moves, to prove that the steps keep their
 //! promises whatever the world does in between.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
-    Change, ClusterId, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus, Observation, Pod,
-    RUN_ANNOTATION, Rollout, new_member_name, strategy_is_on_delete,
+    Answer, Change, ClusterId, CommandPart, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus,
+    Observation, Pod, Question, RUN_ANNOTATION, Rollout, Volume, new_member_name, strategy_is_on_delete,
 };
 
 /// Something that the world may do next on its own.
@@ -51,6 +53,27 @@ impl Observation {
             Change::CloseRun => {
                 set.annotations.remove(RUN_ANNOTATION);
             }
+            Change::CreateVolume { name, claim, manifest } => {
+                let volume = foreseen_volume(name, (set.namespace.clone(), claim.clone()), manifest);
+                for (_, answer) in &mut next.answers {
+                    if let Answer::Volumes(Known::Known(volumes)) = answer {
+                        volumes.push(volume.clone());
+                    }
+                }
+                if let Some(volumes) = next.volumes.known_mut() {
+                    volumes.push(volume);
+                }
+            }
+            Change::PatchConfigMap { name, data } => {
+                for (question, answer) in &mut next.answers {
+                    if let (Question::ConfigMap { name: asked, .. }, Answer::ConfigMap(Known::Known(Some(map)))) =
+                        (question, answer)
+                        && asked == name
+                    {
+                        map.data.extend(data.iter().map(|edit| (edit.key.clone(), edit.to.clone())));
+                    }
+                }
+            }
             Change::AddLearner { peer_url, .. } => {
                 if let Some(members) = next.members.known_mut() {
                     let id = members.list.iter().map(|member| member.id.0).max().unwrap_or(0).wrapping_add(1);
@@ -63,7 +86,7 @@ impl Observation {
                     });
                 }
             }
-            Change::PatchStatefulSet { to, env, strategy, .. } => {
+            Change::PatchStatefulSet { to, env, words, strategy, .. } => {
                 set.replicas = *to;
                 for edit in env {
                     let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
@@ -73,7 +96,17 @@ impl Observation {
                         None => container.env.push(EnvVar { name: edit.name.clone(), source }),
                     }
                 }
-                if !env.is_empty() {
+                for edit in words {
+                    let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
+                    let list = match edit.part {
+                        CommandPart::Command => &mut container.command,
+                        CommandPart::Args => &mut container.args,
+                    };
+                    if let Some(word) = list.get_mut(edit.index) {
+                        word.clone_from(&edit.to);
+                    }
+                }
+                if !(env.is_empty() && words.is_empty()) {
                     set.update_revision = format!("{}-at-{to}", set.name);
                 }
                 if let Some((_, strategy)) = strategy {
@@ -287,5 +320,19 @@ impl Observation {
                 ..like
             }),
         );
+    }
+}
+
+/// A volume that was just made.
+fn foreseen_volume(name: &str, claim: (String, String), manifest: &serde_json::Value) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        phase: "Available".to_owned(),
+        capacity: manifest.pointer("/spec/capacity/storage").and_then(|text| text.as_str()).unwrap_or_default().into(),
+        claim: Some(claim),
+        provisioner: None,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        spec: manifest["spec"].clone(),
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, new_peer_url};
+use super::{
+    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Volume, new_peer_url,
+};
 
 /// Everything read at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,18 +56,6 @@ pub struct Claim {
     pub created: String,
 }
 
-/// A PersistentVolume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Volume {
-    /// Its name.
-    pub name: String,
-    /// `Bound`, `Available`, `Released` or `Failed`.
-    pub phase: String,
-    /// Such as `1Gi`.
-    pub capacity: String,
-}
-
 /// A StorageClass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,6 +99,9 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// Ready and not cordoned.
     pub schedulable: bool,
+    /// Whether it takes only pods that tolerate it.
+    #[serde(default)]
+    pub tainted: bool,
 }
 
 impl Node {

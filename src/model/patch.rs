@@ -10,11 +10,20 @@ pub const RUN_ANNOTATION: &str = "etcd-scale.io/run";
 /// The same, as a JSON pointer (RFC 6901 writes `/` as `~1`).
 pub const RUN_ANNOTATION_POINTER: &str = "/metadata/annotations/etcd-scale.io~1run";
 
-/// The operations of a change to the StatefulSet, against the object as observed. None for changes elsewhere.
+/// The operations of a change to the StatefulSet or a ConfigMap, against the object as observed. None for changes
+/// elsewhere.
 ///
-/// Every patch but the first tests the run's record as it stands, so that a run which was overtaken changes nothing.
+/// Every patch of the StatefulSet but the first tests the run's record as it stands, so that a run which was overtaken changes nothing.
 /// The first tests the resource version where there is no record yet, because JSON patches cannot test for absence.
 pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Vec<Value>> {
+    if let Change::PatchConfigMap { data, .. } = change {
+        let each = data.iter().flat_map(|edit| {
+            let path = format!("/data/{}", edit.key.replace('~', "~0").replace('/', "~1"));
+            let set = json!({"op": "replace", "path": path, "value": edit.to});
+            [test(&path, &json!(edit.from)), set]
+        });
+        return Some(each.collect());
+    }
     let set = &observation.statefulset;
     let mut operations = Vec::new();
     match set.run_annotation() {
@@ -29,7 +38,7 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
             operations.push(json!({"op": "add", "path": RUN_ANNOTATION_POINTER, "value": record.to_annotation()}));
         }
         Change::CloseRun => operations.push(json!({"op": "remove", "path": RUN_ANNOTATION_POINTER})),
-        Change::PatchStatefulSet { from, to, env, strategy } => {
+        Change::PatchStatefulSet { from, to, env, words, strategy } => {
             operations.push(test("/spec/replicas", &json!(from)));
             for edit in env {
                 let list = format!("/spec/template/spec/containers/{}/env", edit.container);
@@ -50,13 +59,23 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
                     ),
                 }
             }
+            for edit in words {
+                let word =
+                    format!("/spec/template/spec/containers/{}/{}/{}", edit.container, edit.part.field(), edit.index);
+                operations.push(test(&word, &json!(edit.from)));
+                operations.push(json!({"op": "replace", "path": word, "value": edit.to}));
+            }
             if let Some((from, to)) = strategy {
                 set_strategy(&mut operations, from, to);
             }
-            operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": to}));
+            if from != to {
+                operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": to}));
+            }
         }
         Change::LowerPartition { from, to, .. } => set_strategy(&mut operations, from, to),
         Change::SaveSnapshot { .. }
+        | Change::CreateVolume { .. }
+        | Change::PatchConfigMap { .. }
         | Change::AddLearner { .. }
         | Change::Promote { .. }
         | Change::MoveLeader { .. }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Goal, HashPolicy, Observation, RolloutPolicy, SizeEnv, Verb};
+use super::{Goal, HashPolicy, Observation, RolloutPolicy, SizeEnv, Verb, volumes_to_make};
 
 /// The form of the record that this version writes.
 pub const RECORD_VERSION: u32 = 1;
@@ -45,6 +45,15 @@ pub struct Record {
     /// The snapshot taken before the first change, as `host:path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// Whether it goes on although a DiskPool is not online.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_diskpools: bool,
+    /// What the operator's own volume should look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_template: Option<Value>,
+    /// Names of the volumes that the run makes. Written before they are, so that none is ever taken for another's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
 }
 
 impl Record {
@@ -90,6 +99,12 @@ impl Record {
             ignore_reconciler: goal.ignore_reconciler,
             started: first.map_or_else(|| goal.started.clone(), |record| record.started.clone()),
             snapshot: snapshot.or_else(|| first.and_then(|record| record.snapshot.clone())),
+            ignore_diskpools: goal.ignore_diskpools,
+            volume_template: goal.volume_template.clone(),
+            volumes: first
+                .map(|record| record.volumes.clone())
+                .filter(|volumes| !volumes.is_empty())
+                .unwrap_or_else(|| volumes_to_make(observation, goal)),
         }
     }
 }

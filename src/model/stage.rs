@@ -10,7 +10,7 @@ use super::{Observation, Record, Rollout, Verb};
 pub enum Stage {
     /// Nothing is under way that etcd-scale knows of.
     AtRest,
-    /// A run wrote its goal and has changed nothing else.
+    /// A run wrote its goal and has added no member; a volume for one may have been made.
     Opened,
     /// The learner is in the member list; its pod was not asked for yet.
     LearnerAdded,
@@ -80,7 +80,7 @@ impl Stage {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::AtRest => "nothing is under way",
-            Self::Opened => "a run wrote down its goal and has changed nothing else",
+            Self::Opened => "a run wrote down its goal, and no member was added yet",
             Self::LearnerAdded => "a learner was added, its pod has not been asked for",
             Self::Joining => "the new pod was asked for, its member has not joined",
             Self::Joined => "the learner runs and catches up",

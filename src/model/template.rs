@@ -1,6 +1,7 @@
 //! The pod template: which container is etcd, where its data lies, and which variables say how large the cluster is.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub struct Template {
     pub volumes: BTreeMap<String, VolumeKind>,
     /// Required pod anti-affinity.
     pub anti_affinity: Vec<AntiAffinity>,
+    /// Labels that a node must have.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
 }
 
 /// One container of the template.
@@ -32,8 +36,8 @@ pub struct Container {
     pub args: Vec<String>,
     /// In the order of the template; JSON patches address them by index.
     pub env: Vec<EnvVar>,
-    /// Whether `envFrom` brings in variables that the template does not show.
-    pub env_from: Vec<String>,
+    /// What `envFrom` brings in, in the order of the template: variables that the template does not show.
+    pub env_from: Vec<EnvFrom>,
     /// Where volumes appear in the container.
     pub mounts: Vec<Mount>,
     /// Declared ports, with their names where they have one.
@@ -60,8 +64,43 @@ pub struct EnvVar {
 pub enum EnvSource {
     /// It stands in the template.
     Literal(String),
-    /// It is read from elsewhere, such as `configMapKeyRef cluster/size`.
+    /// It is one key of a ConfigMap.
+    ConfigMap {
+        /// The ConfigMap.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// It is read from elsewhere; the text says where.
     From(String),
+}
+
+impl EnvSource {
+    /// The value, where it stands in the template.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(value) => Some(value),
+            Self::ConfigMap { .. } | Self::From(_) => None,
+        }
+    }
+}
+
+/// A whole object whose keys become variables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvFrom {
+    /// Whether it is a Secret and not a ConfigMap.
+    pub secret: bool,
+    /// Its name.
+    pub name: String,
+    /// What is put before each key.
+    pub prefix: String,
+}
+
+impl std::fmt::Display for EnvFrom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", if self.secret { "Secret" } else { "ConfigMap" }, self.name)
+    }
 }
 
 /// A volume's place in a container.
@@ -84,6 +123,8 @@ pub enum VolumeKind {
     HostPath(String),
     /// One claim shared by all pods.
     Claim(String),
+    /// Files from a ConfigMap.
+    ConfigMap(String),
     /// Anything else, by its field name.
     Other(String),
 }
@@ -96,6 +137,39 @@ pub struct ClaimTemplate {
     pub name: String,
     /// The class it names; none means the default class.
     pub storage_class: Option<String>,
+}
+
+/// Which list of the container a word of its command line stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandPart {
+    /// `command`
+    Command,
+    /// `args`
+    Args,
+}
+
+impl CommandPart {
+    /// The field's name.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Args => "args",
+        }
+    }
+}
+
+/// The value of a flag, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagValue {
+    /// In which list.
+    pub part: CommandPart,
+    /// In which of its texts.
+    pub index: usize,
+    /// Where in that text.
+    pub place: Range<usize>,
+    /// The value.
+    pub value: String,
 }
 
 /// A required anti-affinity term that matches the StatefulSet's own pods.
@@ -128,28 +202,6 @@ pub enum SizeVariable {
     NotThere(String),
 }
 
-/// How the template tells a new member that the cluster exists already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateVariable {
-    /// It says `existing` already.
-    Existing,
-    /// This literal variable has to be set to `existing`.
-    Set(String),
-    /// There is none; `ETCD_INITIAL_CLUSTER_STATE` has to be added.
-    Add,
-    /// It stands where a patch of a variable does not reach; the text says where.
-    Fixed(String),
-}
-
-/// Where the list of peers that a new member starts with comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PeerList {
-    /// The start script works it out.
-    Computed,
-    /// It stands in the template or in an object that the template names; the text says where.
-    Fixed(String),
-}
-
 impl Container {
     /// Everything the container runs, entry point first.
     pub fn command_line(&self) -> impl Iterator<Item = &str> {
@@ -158,10 +210,23 @@ impl Container {
 
     /// The literal value of a variable. The last of several wins, as in the container runtime.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        self.env.iter().rev().find(|var| var.name == name).and_then(|var| match &var.source {
-            EnvSource::Literal(value) => Some(value.as_str()),
-            EnvSource::From(_) => None,
-        })
+        self.env.iter().rev().find(|var| var.name == name).and_then(|var| var.source.literal())
+    }
+
+    /// The sign that the image's entry point adds its own pod to the cluster; none where there is none. Such an image
+    /// dead-locks with, or removes, a member that was added beforehand: Bitnami's scripts go by the two variables, and
+    /// newer ones remove a member with their own peer URL before they add it again.
+    pub fn joins_by_itself(&self) -> Option<String> {
+        let variable = ["ETCD_ON_K8S", "MY_STS_NAME"].into_iter().find(|name| self.names(name));
+        if let Some(name) = variable {
+            return Some(format!("{name} is set"));
+        }
+        if self.command.iter().chain(&self.args).any(|word| word.contains("member add")) {
+            return Some("its command runs `member add`".to_owned());
+        }
+        // With a command of the template's own the image's entry point never runs.
+        let bitnami = self.image.split('/').any(|part| part.starts_with("bitnami"));
+        (self.command.is_empty() && bitnami).then(|| format!("{} is Bitnami's", self.image))
     }
 
     /// Whether the variable is set in the template at all, from whatever source.
@@ -172,22 +237,44 @@ impl Container {
     /// The value of etcd's flag `--name value` or `--name=value` where the command line shows it, scripts included.
     /// The last one wins, as in Go's flag package.
     pub fn flag(&self, name: &str) -> Option<String> {
-        let mut found = None;
+        self.flags(name).pop().map(|flag| flag.value)
+    }
+
+    /// Every place in the command line where a flag of etcd is given, and what it is given. A list that goes on after a
+    /// comma and white space is one value.
+    pub fn flags(&self, name: &str) -> Vec<FlagValue> {
+        let parts = [(CommandPart::Command, &self.command), (CommandPart::Args, &self.args)];
+        let texts = parts.into_iter().flat_map(|(part, texts)| texts.iter().enumerate().map(move |at| (part, at)));
+        let mut found: Vec<FlagValue> = Vec::new();
         let mut next_is_value = false;
-        for word in self.command_line().flat_map(shell_words) {
-            if next_is_value {
-                found = Some(word);
-                next_is_value = false;
-                continue;
-            }
-            let bare = word.trim_start_matches('-');
-            if bare.len() == word.len() {
-                continue;
-            }
-            match bare.split_once('=') {
-                Some((flag, value)) if flag == name => found = Some(value.to_owned()),
-                None if bare == name => next_is_value = true,
-                _ => {}
+        for (part, (index, text)) in texts {
+            for (place, word) in shell_words(text) {
+                let value =
+                    |place: Range<usize>| FlagValue { part, index, value: text[place.clone()].to_owned(), place };
+                if next_is_value {
+                    found.push(value(place));
+                    next_is_value = false;
+                    continue;
+                }
+                if let Some(last) = found.last_mut().filter(|last| (last.part, last.index) == (part, index))
+                    && text[last.place.end..place.start].chars().all(char::is_whitespace)
+                    && (last.value.ends_with(',') || word.starts_with(','))
+                {
+                    *last = value(last.place.start..place.end);
+                    continue;
+                }
+                let bare = word.trim_start_matches('-');
+                if bare.len() == word.len() {
+                    continue;
+                }
+                match bare.split_once('=') {
+                    Some((flag, given)) if flag == name => {
+                        let quotes = given.len() - given.trim_start_matches(['"', '\'']).len();
+                        found.push(value(place.end - given.len() + quotes..place.end));
+                    }
+                    None if bare == name => next_is_value = true,
+                    _ => {}
+                }
             }
         }
         found
@@ -197,7 +284,7 @@ impl Container {
     fn seems_etcd(&self) -> bool {
         let image = self.image.rsplit('/').next().unwrap_or_default();
         let image = image.split([':', '@']).next().unwrap_or_default();
-        let runs_etcd = self.command_line().flat_map(shell_words).any(|word| {
+        let runs_etcd = self.command_line().flat_map(shell_words).any(|(_, word)| {
             let program = word.rsplit('/').next().unwrap_or_default();
             program == "etcd"
         });
@@ -212,10 +299,7 @@ impl Container {
 
     /// Whether the command line or another variable uses `$NAME`, `${NAME...}` or `$(NAME)`.
     fn uses(&self, name: &str) -> bool {
-        let in_values = self.env.iter().filter(|var| var.name != name).filter_map(|var| match &var.source {
-            EnvSource::Literal(value) => Some(value.as_str()),
-            EnvSource::From(_) => None,
-        });
+        let in_values = self.env.iter().filter(|var| var.name != name).filter_map(|var| var.source.literal());
         self.command_line().chain(in_values).any(|text| references(text, name))
     }
 }
@@ -295,6 +379,7 @@ impl Template {
                     Some(VolumeKind::EmptyDir) => "an emptyDir".to_owned(),
                     Some(VolumeKind::HostPath(host)) => format!("the host path {host}"),
                     Some(VolumeKind::Claim(claim)) => format!("the claim {claim}, which all pods share"),
+                    Some(VolumeKind::ConfigMap(map)) => format!("the files of ConfigMap {map}"),
                     Some(VolumeKind::Other(kind)) => format!("a volume of kind {kind}"),
                     None => "a volume that the template does not define".to_owned(),
                 };
@@ -324,54 +409,10 @@ impl Template {
             _ => SizeVariable::Several(fitting),
         }
     }
-
-    /// How a new member learns that the cluster exists already. Flags beat variables.
-    pub fn state_variable(&self, container: &Container) -> StateVariable {
-        let mut name = "ETCD_INITIAL_CLUSTER_STATE".to_owned();
-        if let Some(flag) = container.flag("initial-cluster-state") {
-            match variable_in(&flag) {
-                Some(variable) => name = variable,
-                None if flag == "existing" => return StateVariable::Existing,
-                None => return StateVariable::Fixed(format!("the flag --initial-cluster-state={flag}")),
-            }
-        }
-        match container.env.iter().rev().find(|var| var.name == name).map(|var| &var.source) {
-            Some(EnvSource::Literal(value)) if value == "existing" => StateVariable::Existing,
-            Some(EnvSource::Literal(value)) if variable_in(value).is_some() => {
-                StateVariable::Fixed(format!("{name}={value}"))
-            }
-            Some(EnvSource::Literal(_)) => StateVariable::Set(name),
-            Some(EnvSource::From(place)) => StateVariable::Fixed(format!("{name} from {place}")),
-            None if name == "ETCD_INITIAL_CLUSTER_STATE" => StateVariable::Add,
-            None => StateVariable::Fixed(format!("the shell variable {name} of the start script")),
-        }
-    }
-
-    /// Where a new member's list of peers comes from. Flags beat variables, and `--config-file` beats both.
-    pub fn peer_list(&self, container: &Container) -> PeerList {
-        if let Some(file) = container.flag("config-file") {
-            return PeerList::Fixed(format!("the etcd configuration file {file}"));
-        }
-        let mut name = "ETCD_INITIAL_CLUSTER".to_owned();
-        if let Some(value) = container.flag("initial-cluster") {
-            // A variable of the container is looked up; one of the start script is worked out there.
-            match variable_in(&value).filter(|variable| container.names(variable)) {
-                Some(variable) => name = variable,
-                None if value.contains('$') => return PeerList::Computed,
-                None => return PeerList::Fixed("the flag --initial-cluster".to_owned()),
-            }
-        }
-        match container.env.iter().rev().find(|var| var.name == name) {
-            Some(EnvVar { source: EnvSource::Literal(value), .. }) if value.contains("$(") => PeerList::Computed,
-            Some(EnvVar { source: EnvSource::Literal(_), .. }) => PeerList::Fixed(format!("the variable {name}")),
-            Some(EnvVar { source: EnvSource::From(place), .. }) => PeerList::Fixed(format!("{name} from {place}")),
-            None => PeerList::Computed,
-        }
-    }
 }
 
 /// The variable that a text consists of, as in `$STATE`, `${STATE}` or `$(STATE)`.
-fn variable_in(text: &str) -> Option<String> {
+pub(super) fn variable_in(text: &str) -> Option<String> {
     let inner = text.strip_prefix('$')?.trim_matches(|c| matches!(c, '{' | '}' | '(' | ')'));
     let name: String = inner.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     (!name.is_empty()).then_some(name)
@@ -389,11 +430,16 @@ fn within(path: &str, directory: &str) -> bool {
     path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Splits a command line or script into words well enough to find flags and programs in it.
-fn shell_words(text: &str) -> impl Iterator<Item = String> + '_ {
+/// Splits a command line or script into words well enough to find flags and programs in it, each with its place.
+fn shell_words(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '`'))
-        .map(|word| word.trim_matches(|c| matches!(c, '"' | '\'' | '(' | ')')).to_owned())
-        .filter(|word| !word.is_empty() && word != "\\")
+        .map(|word| word.trim_matches(|c| matches!(c, '"' | '\'' | '(' | ')')))
+        .filter(|word| !word.is_empty() && *word != "\\")
+        .map(|word| {
+            // A part of the text, so that its place is how far it lies from the text's beginning.
+            let from = word.as_ptr() as usize - text.as_ptr() as usize;
+            (from..from + word.len(), word)
+        })
 }
 
 /// Whether `text` refers to the variable as a shell or the kubelet would expand it.
@@ -470,6 +516,21 @@ mod tests {
     }
 
     #[test]
+    fn images_that_add_themselves_are_known_by_their_signs() {
+        assert_eq!(rok().joins_by_itself(), None);
+        let mut container = rok();
+        container.env.push(literal("MY_STS_NAME", "etcd"));
+        assert_eq!(container.joins_by_itself().unwrap(), "MY_STS_NAME is set");
+        let mut container = rok();
+        container.args = vec!["until etcdctl member add \"$ETCD_NAME\"; do sleep 2; done; exec etcd".into()];
+        assert!(container.joins_by_itself().is_some());
+        let image = "docker.io/bitnamilegacy/etcd:3.5".to_owned();
+        let own = Container { image: image.clone(), command: Vec::new(), ..rok() };
+        assert!(own.joins_by_itself().is_some());
+        assert_eq!(Container { image, ..rok() }.joins_by_itself(), None, "its entry point never runs");
+    }
+
+    #[test]
     fn references_need_the_whole_name() {
         assert!(references("x $SIZE y", "SIZE"));
         assert!(references("${SIZE:-3}", "SIZE"));
@@ -510,23 +571,5 @@ mod tests {
         let template = Template { containers: vec![sidecar.clone(), rok()], ..Template::default() };
         assert_eq!(template.etcd().map(|(index, _)| index), Some(1));
         assert!(Template { containers: vec![sidecar], ..Template::default() }.etcd().is_none());
-    }
-
-    #[test]
-    fn peer_lists_are_told_apart() {
-        let template = Template::default();
-        assert_eq!(template.peer_list(&rok()), PeerList::Computed);
-        let mut fixed = rok();
-        fixed.args = vec!["exec etcd".into()];
-        fixed.env.push(literal("ETCD_INITIAL_CLUSTER", "a=http://a:2380"));
-        assert!(matches!(template.peer_list(&fixed), PeerList::Fixed(_)));
-        fixed.args = vec!["exec etcd --initial-cluster=a=http://a:2380".into()];
-        assert_eq!(template.peer_list(&fixed), PeerList::Fixed("the flag --initial-cluster".into()));
-        fixed.args = vec!["exec etcd --initial-cluster=$(PEERS)".into()];
-        assert_eq!(template.peer_list(&fixed), PeerList::Computed);
-        fixed.env.push(literal("PEERS", "a=http://a:2380"));
-        assert_eq!(template.peer_list(&fixed), PeerList::Fixed("the variable PEERS".into()));
-        fixed.args = vec!["exec etcd --config-file /etc/etcd.yaml".into()];
-        assert!(matches!(template.peer_list(&fixed), PeerList::Fixed(_)));
     }
 }

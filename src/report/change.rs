@@ -12,18 +12,41 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
         lines.extend(to.map(|to| format!("+ {path}: {to}")));
     };
     match change {
-        Change::PatchStatefulSet { from, to, env, strategy } => {
-            replace("spec.replicas", Some(from.to_string()), Some(to.to_string()));
+        Change::PatchStatefulSet { from, to, env, words, strategy } => {
+            if from != to {
+                replace("spec.replicas", Some(from.to_string()), Some(to.to_string()));
+            }
             for edit in env {
                 let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
                 let quoted = |text: &String| Value::from(text.as_str()).to_string();
                 replace(&path, edit.from.as_ref().map(quoted), Some(quoted(&edit.to)));
+            }
+            for edit in words {
+                let path =
+                    format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
+                // Of a long script only the lines that differ.
+                for (from, to) in edit.from.lines().zip(edit.to.lines()).filter(|(from, to)| from != to) {
+                    replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));
+                }
             }
             if let Some((from, to)) = strategy {
                 replace("spec.updateStrategy", present(from), present(to));
             }
         }
         Change::LowerPartition { from, to, .. } => replace("spec.updateStrategy", present(from), present(to)),
+        Change::PatchConfigMap { data, .. } => {
+            for edit in data {
+                replace(&format!("data[{}]", edit.key), Some(edit.from.clone()), Some(edit.to.clone()));
+            }
+        }
+        Change::CreateVolume { manifest, .. } => {
+            for field in ["metadata", "spec"] {
+                let parts = manifest.get(field).and_then(Value::as_object).into_iter().flatten();
+                for (key, value) in parts {
+                    replace(&format!("{field}.{key}"), None, Some(value.to_string()));
+                }
+            }
+        }
         // The record's text is in the command already, and is for programs.
         Change::OpenRun { .. }
         | Change::DeferRollout { .. }

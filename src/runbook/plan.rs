@@ -134,7 +134,7 @@ impl Walk {
 
     fn make(&mut self, change: &Change, step: &'static str, reason: &str) {
         let applied = match change {
-            Change::SaveSnapshot { pod, file } => {
+            Change::SaveSnapshot { pod, file, .. } => {
                 Apply::Snapshot(SavedSnapshot { file: file.clone(), bytes: 0, sha256: String::new(), pod: pod.clone() })
             }
             _ => Apply::Applied,

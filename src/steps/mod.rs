@@ -1,6 +1,7 @@
 //! The steps of the runbook, one file each, all pure.
 
 mod add_learner;
+mod create_volume;
 mod hashes;
 mod patch_statefulset;
 mod precheck;
@@ -12,6 +13,7 @@ mod versions;
 mod wait_join;
 
 pub use add_learner::AddLearner;
+pub use create_volume::CreateVolume;
 pub use hashes::{Hashes, compare_hashes};
 pub use patch_statefulset::{PatchStatefulSet, not_etcd};
 pub use precheck::Precheck;
@@ -41,6 +43,7 @@ pub fn up() -> Vec<Box<dyn Step>> {
     vec![
         Box::new(Precheck),
         Box::new(Snapshot),
+        Box::new(CreateVolume),
         Box::new(AddLearner),
         Box::new(PatchStatefulSet),
         Box::new(WaitJoin),

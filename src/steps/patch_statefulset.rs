@@ -2,8 +2,9 @@
 
 use super::members_to_answer;
 use crate::model::{
-    Change, Container, EnvEdit, EnvSource, Goal, Observation, SizeEnv, SizeVariable, StateVariable, StatefulSet,
-    guarded_strategy,
+    Answer, Change, CommandPart, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, KeyEdit, Known, Observation,
+    PeerList, Question, SizeEnv, SizeVariable, StateVariable, StatefulSet, WordEdit, guarded_strategy, peers_in,
+    same_peers, wanted_peers,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
@@ -21,11 +22,13 @@ impl Step for PatchStatefulSet {
 
     fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
         let set = &observation.statefulset;
-        let env = match template_edits(set, goal) {
-            Ok(env) => env,
-            Err((fact, advice)) => return Verdict::Refuse(Refusal::because(fact, advice)),
+        let edits = match joining_edits(observation, goal) {
+            Ok(edits) => edits,
+            Err(Obstacle::Fact(fact)) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
+            Err(Obstacle::Ask(question)) => return Verdict::Look(question),
+            Err(Obstacle::Members) => return members_to_answer(observation, goal),
         };
-        if set.replicas == goal.to && env.is_empty() {
+        if set.replicas == goal.to && edits.is_empty() {
             return Verdict::done(format!("the StatefulSet asks for {} pods", set.replicas));
         }
         if set.replicas != goal.from {
@@ -48,7 +51,27 @@ impl Step for PatchStatefulSet {
             ));
         }
         let guard = guarded_strategy(&set.strategy, goal.from);
-        let reason = if guard.is_some() {
+        let strategy = guard.map(|guard| (set.strategy.clone(), guard));
+        if let Some((name, data)) = edits.config_map {
+            // Something that restarts pods when a ConfigMap changes must find the guard set.
+            if let Some(strategy) = strategy.filter(|(from, to)| from != to) {
+                return Verdict::Change(Proposal {
+                    change: Change::PatchStatefulSet {
+                        from: goal.from,
+                        to: goal.from,
+                        env: Vec::new(),
+                        words: Vec::new(),
+                        strategy: Some(strategy),
+                    },
+                    reason: "the list of peers is in a ConfigMap, and a change of it must restart no pod".to_owned(),
+                });
+            }
+            return Verdict::Change(Proposal {
+                change: Change::PatchConfigMap { name, data },
+                reason: "its pod reads from there whom to join; the pods that run do not read it again".to_owned(),
+            });
+        }
+        let reason = if strategy.is_some() {
             "its pod starts from the new template; the partition keeps the old pods from restarting"
         } else {
             "its pod starts from the new template; under OnDelete the old pods stay as they are"
@@ -57,52 +80,243 @@ impl Step for PatchStatefulSet {
             change: Change::PatchStatefulSet {
                 from: goal.from,
                 to: goal.to,
-                env,
-                strategy: guard.map(|guard| (set.strategy.clone(), guard)),
+                env: edits.env,
+                words: edits.words,
+                strategy,
             },
             reason: reason.to_owned(),
         })
     }
 }
 
-/// What has to change in the template for one more member.
+/// What has to be told to a new member, wherever that stands.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    /// Variables of the template.
+    pub(super) env: Vec<EnvEdit>,
+    /// Words of the template's command line.
+    pub(super) words: Vec<WordEdit>,
+    /// Keys of a ConfigMap.
+    pub(super) config_map: Option<(String, Vec<KeyEdit>)>,
+    /// Where the list of peers was found.
+    pub(super) peers: String,
+}
+
+impl Edits {
+    fn is_empty(&self) -> bool {
+        self.env.is_empty() && self.words.is_empty() && self.config_map.is_none()
+    }
+}
+
+/// Why it cannot be said what has to change.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    /// A fact forbids it.
+    Fact(Fact),
+    /// A question has to be answered first.
+    Ask(Question),
+    /// The members have to be known first.
+    Members,
+}
+
+impl Obstacle {
+    fn fact(fact: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Fact(Fact::new(fact, advice))
+    }
+}
+
+/// What has to change for one more member: size, cluster state and list of peers, each where it stands.
 ///
 /// # Errors
-/// The fact that forbids it, and what to do.
-pub(super) fn template_edits(set: &StatefulSet, goal: &Goal) -> Result<Vec<EnvEdit>, (String, String)> {
+/// What stands in the way of saying so.
+pub(super) fn joining_edits(observation: &Observation, goal: &Goal) -> Result<Edits, Obstacle> {
+    let set = &observation.statefulset;
     let Some((index, container)) = set.template.etcd() else {
-        return Err((not_etcd(set), "name the StatefulSet that runs etcd".to_owned()));
+        return Err(Obstacle::fact(not_etcd(set), "name the StatefulSet that runs etcd"));
     };
-    let mut edits = Vec::new();
+    let mut edits = Edits::default();
     match size_variable(set, container, goal) {
         SizeVariable::None => {}
-        SizeVariable::One(name) => edits.push(edit(index, container, &name, &goal.to.to_string())),
+        SizeVariable::One(name) => edits.env.push(edit(index, container, &name, &goal.to.to_string())),
         SizeVariable::Several(names) => {
-            return Err((
+            return Err(Obstacle::fact(
                 format!("several variables may be the cluster's size: {}", names.join(", ")),
-                "say which with --size-env NAME, or --size-env none".to_owned(),
+                "say which with --size-env NAME, or --size-env none",
             ));
         }
         SizeVariable::NotThere(name) => {
-            return Err((
+            return Err(Obstacle::fact(
                 format!("--size-env {name} names no literal variable of container {}", container.name),
-                "name one that stands in the template, or none".to_owned(),
+                "name one that stands in the template, or none",
             ));
+        }
+    }
+    let mut flags = Vec::new();
+    let mut keys = Vec::new();
+    match set.template.peer_list(container) {
+        PeerList::Computed => "the start command works it out".clone_into(&mut edits.peers),
+        PeerList::Fixed(place) => {
+            return Err(Obstacle::fact(
+                format!("the new member's list of peers is fixed in {place}, which etcd-scale does not edit"),
+                "let it come from the variable ETCD_INITIAL_CLUSTER, or let the start command work it out",
+            ));
+        }
+        PeerList::Variable { name, list } => {
+            edits.peers = format!("a literal in the variable {name}");
+            let wanted = wanted(observation, goal)?;
+            if !same_peers(&list, &wanted) {
+                edits.env.push(edit(index, container, &name, &wanted));
+            }
+        }
+        PeerList::Flag(flag) => {
+            edits.peers = format!("the flag --initial-cluster in {}[{}]", flag.part.field(), flag.index);
+            let wanted = wanted(observation, goal)?;
+            if !same_peers(&flag.value, &wanted) {
+                flags.push((flag, wanted));
+            }
+        }
+        PeerList::ConfigMap { name, key } => {
+            edits.peers = format!("key {key} of ConfigMap {name}");
+            keys.push((name, key, wanted(observation, goal)?));
+        }
+        PeerList::Perhaps(places) => {
+            "the start command works it out".clone_into(&mut edits.peers);
+            for (name, key) in places {
+                if config_map(observation, &name, &[&key])?.data.contains_key(&key) {
+                    edits.peers = format!("key {key} of ConfigMap {name}, by envFrom");
+                    keys.push((name, key, wanted(observation, goal)?));
+                    break;
+                }
+            }
         }
     }
     match set.template.state_variable(container) {
         StateVariable::Existing => {}
-        StateVariable::Set(name) => edits.push(edit(index, container, &name, "existing")),
-        StateVariable::Add => edits.push(edit(index, container, "ETCD_INITIAL_CLUSTER_STATE", "existing")),
+        StateVariable::Set(name) => edits.env.push(edit(index, container, &name, "existing")),
+        StateVariable::Add => edits.env.push(edit(index, container, "ETCD_INITIAL_CLUSTER_STATE", "existing")),
+        StateVariable::Flag(flag) => flags.push((flag, "existing".to_owned())),
+        StateVariable::ConfigMap { name, key } => keys.push((name, key, "existing".to_owned())),
         StateVariable::Fixed(place) => {
-            return Err((
+            return Err(Obstacle::fact(
                 format!("the cluster state that the new member starts with comes from {place}"),
-                "let it come from the variable ETCD_INITIAL_CLUSTER_STATE, or set it to `existing` first".to_owned(),
+                "let it come from the variable ETCD_INITIAL_CLUSTER_STATE, or set it to `existing` first",
             ));
         }
     }
-    edits.retain(|edit| edit.from.as_ref() != Some(&edit.to));
+    edits.env.retain(|edit| edit.from.as_ref() != Some(&edit.to));
+    edits.words = word_edits(index, container, flags);
+    edits.config_map = key_edits(observation, &keys)?;
     Ok(edits)
+}
+
+fn wanted(observation: &Observation, goal: &Goal) -> Result<String, Obstacle> {
+    let set = &observation.statefulset;
+    match observation.members.known().filter(|members| members.by_quorum) {
+        None => Err(Obstacle::Members),
+        Some(_) => wanted_peers(observation, goal.new_ordinal(set.start)).ok_or_else(|| {
+            Obstacle::fact(
+                "the new member's peer URL cannot be made from the live members'",
+                "members must be named after their pods for etcd-scale to add another",
+            )
+        }),
+    }
+}
+
+/// Flags in one text are replaced together, from its end, so that the places of those before stay right.
+fn word_edits(container_index: usize, container: &Container, mut flags: Vec<(FlagValue, String)>) -> Vec<WordEdit> {
+    flags.sort_by_key(|(flag, _)| (flag.part, flag.index, std::cmp::Reverse(flag.place.start)));
+    let mut edits: Vec<WordEdit> = Vec::new();
+    for (flag, value) in flags {
+        if let Some(last) = edits.last_mut().filter(|last| (last.part, last.index) == (flag.part, flag.index)) {
+            last.to.replace_range(flag.place, &value);
+            continue;
+        }
+        let list = match flag.part {
+            CommandPart::Command => &container.command,
+            CommandPart::Args => &container.args,
+        };
+        let Some(from) = list.get(flag.index).cloned() else { continue };
+        let mut to = from.clone();
+        to.replace_range(flag.place, &value);
+        edits.push(WordEdit { container: container_index, part: flag.part, index: flag.index, from, to });
+    }
+    edits
+}
+
+/// The keys of the one ConfigMap that have to change.
+fn key_edits(
+    observation: &Observation,
+    keys: &[(String, String, String)],
+) -> Result<Option<(String, Vec<KeyEdit>)>, Obstacle> {
+    let mut edits: Option<(String, Vec<KeyEdit>)> = None;
+    let asked: Vec<&str> = keys.iter().map(|(_, key, _)| key.as_str()).collect();
+    for (name, key, to) in keys {
+        let map = config_map(observation, name, &asked)?;
+        let Some(from) = map.data.get(key).cloned() else {
+            return Err(Obstacle::fact(
+                format!("ConfigMap {name} has no key {key}, from which the template reads"),
+                "mend the ConfigMap or the template first",
+            ));
+        };
+        if from == *to || same_peers(&from, to) {
+            continue;
+        }
+        let place = format!("key {key} of ConfigMap {name}");
+        let elsewhere = "change it where it is made, or let the template carry ETCD_INITIAL_CLUSTER itself";
+        if map.immutable {
+            return Err(Obstacle::fact(format!("{place} has to change, and the ConfigMap is immutable"), elsewhere));
+        }
+        if hash_named(name) {
+            return Err(Obstacle::fact(
+                format!("{place} has to change, and the name carries a hash of what is in it"),
+                elsewhere,
+            ));
+        }
+        if let Some(owner) = &map.owner {
+            return Err(Obstacle::fact(format!("{place} has to change, and {owner} would undo that"), elsewhere));
+        }
+        if to != "existing" && peers_in(&from).is_none() {
+            return Err(Obstacle::fact(format!("{place} is no list of names and peer URLs"), elsewhere));
+        }
+        let edit = KeyEdit { key: key.clone(), from, to: to.clone() };
+        match &mut edits {
+            Some((same, list)) if same == name => list.push(edit),
+            Some((other, _)) => {
+                return Err(Obstacle::fact(
+                    format!("list of peers and cluster state are in two ConfigMaps, {other} and {name}"),
+                    "set the cluster state to `existing` by hand first; it matters to new members only",
+                ));
+            }
+            None => edits = Some((name.clone(), vec![edit])),
+        }
+    }
+    Ok(edits)
+}
+
+/// A ConfigMap that the template names.
+fn config_map<'a>(observation: &'a Observation, name: &str, keys: &[&str]) -> Result<&'a ConfigMap, Obstacle> {
+    let mut keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    keys.sort_unstable();
+    let question = Question::ConfigMap { name: name.to_owned(), keys };
+    match observation.answer(&question) {
+        Some(Answer::ConfigMap(Known::Known(Some(map)))) => Ok(map),
+        Some(Answer::ConfigMap(Known::Known(None))) => Err(Obstacle::fact(
+            format!("ConfigMap {name}, from which the template reads, does not exist"),
+            "make it, or mend the template",
+        )),
+        Some(Answer::ConfigMap(Known::Unknown(why))) => Err(Obstacle::fact(
+            format!("ConfigMap {name}, from which the template reads, could not be read: {why}"),
+            "it may carry the list of peers; ask for the permission to get it",
+        )),
+        _ => Err(Obstacle::Ask(question)),
+    }
+}
+
+/// Whether a name ends as kustomize's generated ones do: ten characters of its alphabet for hashes
+/// (kyaml/resource hash, `encode`).
+fn hash_named(name: &str) -> bool {
+    name.rsplit_once('-')
+        .is_some_and(|(_, hash)| hash.len() == 10 && hash.bytes().all(|b| b"2456789bcdfghkmt".contains(&b)))
 }
 
 /// The size variable, going by the operator's choice where there is one.
@@ -124,10 +338,7 @@ pub fn not_etcd(set: &StatefulSet) -> String {
 fn edit(container_index: usize, container: &Container, name: &str, to: &str) -> EnvEdit {
     // The last of several variables of one name is the one in force.
     let found = container.env.iter().enumerate().rev().find(|(_, var)| var.name == name);
-    let from = found.and_then(|(_, var)| match &var.source {
-        EnvSource::Literal(value) => Some(value.clone()),
-        EnvSource::From(_) => None,
-    });
+    let from = found.and_then(|(_, var)| var.source.literal().map(str::to_owned));
     EnvEdit {
         container: container_index,
         index: found.map(|(index, _)| index),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::members_to_answer;
-use crate::model::{Change, ClusterId, Goal, Observation, SnapshotChoice, Stage};
+use crate::model::{Change, ClusterId, Goal, Observation, REVISION, SnapshotChoice, Stage};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
 /// The pod that a snapshot is best taken from, and its cluster: a follower, so that the leader keeps its disk and
@@ -54,20 +54,21 @@ impl Step for Snapshot {
                 "see which members answer with `etcd-scale status`",
             ));
         };
-        let file = match &goal.snapshot {
-            SnapshotChoice::File(file) => file.clone(),
+        let (file, revision) = match &goal.snapshot {
+            SnapshotChoice::File(file) => (file.clone(), false),
             SnapshotChoice::In(directory) => {
                 // To the millisecond: a run that was killed and the one that follows may begin in the same second.
                 let (second, fraction) =
                     goal.started.trim_end_matches('Z').split_once('.').unwrap_or((&goal.started, "0"));
                 let second: String = second.chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).collect();
-                let name = format!("{}-{cluster}-{second}.{fraction:.3}Z.db", observation.statefulset.name);
-                directory.join(PathBuf::from(name))
+                // The revision moves on with every write: in the name it would make the change another one each time.
+                let name = format!("{}-{cluster}-{REVISION}-{second}.{fraction:.3}Z.db", observation.statefulset.name);
+                (directory.join(PathBuf::from(name)), true)
             }
             SnapshotChoice::None => return Verdict::done("none taken"),
         };
         Verdict::Change(Proposal {
-            change: Change::SaveSnapshot { pod, file },
+            change: Change::SaveSnapshot { pod, file, revision },
             reason: "it is the way back if anything goes wrong".to_owned(),
         })
     }

@@ -29,6 +29,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
+    ("serde_saphyr::", &["cli/", "sandbox/"]),
     ("Instant::now", &["cluster/", "report/", "sandbox/"]),
     ("SystemTime::now", &[]),
 ];

@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::{
-    AntiAffinity, Claim, ClaimTemplate, Container, ContainerState, EnvSource, EnvVar, Mount, Node, Owner, Pod, Service,
-    StatefulSet, StorageClass, Template, Volume, VolumeKind, Waiting,
+    AntiAffinity, Claim, ClaimTemplate, ConfigMap, Container, ContainerState, DiskPool, EnvFrom, EnvSource, EnvVar,
+    Mount, Node, Owner, Pod, Service, StatefulSet, StorageClass, Template, Volume, VolumeKind, Waiting,
 };
 use crate::runbook::{Trouble, TroubleKind};
 
 const HOST_NAME: &str = "kubernetes.io/hostname";
+
+/// What a provisioner writes on a volume that it has made.
+const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 
 /// A StatefulSet, read without types where a whole part must survive as it stands.
 pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble> {
@@ -98,6 +101,7 @@ fn pod_template(template: core::PodTemplateSpec) -> Template {
         volumes: volumes.collect(),
         anti_affinity,
         containers: spec.containers.into_iter().map(container).collect(),
+        node_selector: spec.node_selector.unwrap_or_default(),
         labels,
     }
 }
@@ -126,6 +130,8 @@ fn volume_kind(volume: core::Volume) -> VolumeKind {
         VolumeKind::HostPath(host.path)
     } else if let Some(claim) = volume.persistent_volume_claim {
         VolumeKind::Claim(claim.claim_name)
+    } else if let Some(map) = volume.config_map {
+        VolumeKind::ConfigMap(map.name)
     } else if volume.ephemeral.is_some() {
         VolumeKind::Other("ephemeral".to_owned())
     } else {
@@ -136,8 +142,10 @@ fn volume_kind(volume: core::Volume) -> VolumeKind {
 fn container(container: core::Container) -> Container {
     let readiness = container.readiness_probe.unwrap_or_default();
     let from = container.env_from.unwrap_or_default().into_iter().filter_map(|source| {
-        let map = source.config_map_ref.map(|map| format!("ConfigMap {}", map.name));
-        map.or(source.secret_ref.map(|secret| format!("Secret {}", secret.name)))
+        let prefix = source.prefix.unwrap_or_default();
+        let map = source.config_map_ref.map(|map| (false, map.name));
+        let (secret, name) = map.or(source.secret_ref.map(|secret| (true, secret.name)))?;
+        Some(EnvFrom { secret, name, prefix })
     });
     Container {
         name: container.name,
@@ -166,9 +174,10 @@ fn container(container: core::Container) -> Container {
 fn env_var(var: core::EnvVar) -> EnvVar {
     let source = match var.value_from {
         None => EnvSource::Literal(var.value.unwrap_or_default()),
-        Some(from) => EnvSource::From(if let Some(map) = from.config_map_key_ref {
-            format!("ConfigMap {}, key {}", map.name, map.key)
-        } else if let Some(secret) = from.secret_key_ref {
+        Some(core::EnvVarSource { config_map_key_ref: Some(map), .. }) => {
+            EnvSource::ConfigMap { name: map.name, key: map.key }
+        }
+        Some(from) => EnvSource::From(if let Some(secret) = from.secret_key_ref {
             format!("Secret {}, key {}", secret.name, secret.key)
         } else if let Some(field) = from.field_ref {
             format!("field {}", field.field_path)
@@ -255,11 +264,39 @@ fn created(metadata: &ObjectMeta) -> String {
 }
 
 pub(super) fn volume(volume: core::PersistentVolume) -> Volume {
-    let capacity = volume.spec.and_then(|spec| spec.capacity).unwrap_or_default();
+    let annotations = volume.metadata.annotations.unwrap_or_default();
+    let spec = volume.spec.unwrap_or_default();
+    let capacity = spec.capacity.as_ref().and_then(|capacity| capacity.get("storage"));
     Volume {
         name: volume.metadata.name.unwrap_or_default(),
         phase: volume.status.and_then(|status| status.phase).unwrap_or_default(),
-        capacity: capacity.get("storage").map(|quantity| quantity.0.clone()).unwrap_or_default(),
+        capacity: capacity.map(|quantity| quantity.0.clone()).unwrap_or_default(),
+        claim: spec.claim_ref.as_ref().and_then(|claim| Some((claim.namespace.clone()?, claim.name.clone()?))),
+        provisioner: annotations.get(PROVISIONED_BY).cloned(),
+        labels: volume.metadata.labels.unwrap_or_default(),
+        // A type of the API's own always serialises.
+        spec: serde_json::to_value(&spec).unwrap_or_default(),
+        annotations,
+    }
+}
+
+/// What else a ConfigMap says than its content.
+pub(super) fn config_map(map: core::ConfigMap, keys: &[String]) -> ConfigMap {
+    let owner = map.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    ConfigMap {
+        immutable: map.immutable.unwrap_or(false),
+        owner: owner.map(|owner| format!("{} {}", owner.kind, owner.name)),
+        data: map.data.unwrap_or_default().into_iter().filter(|(key, _)| keys.contains(key)).collect(),
+    }
+}
+
+/// A DiskPool, of whatever version of its resource.
+pub(super) fn disk_pool(object: DynamicObject) -> DiskPool {
+    let text = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    DiskPool {
+        node: text("/spec/node").unwrap_or_default(),
+        status: text("/status/pool_status").or_else(|| text("/status/status")).unwrap_or_default(),
+        name: object.metadata.name.unwrap_or_default(),
     }
 }
 
@@ -289,8 +326,10 @@ pub(super) fn node(node: core::Node) -> Node {
     labels.entry(HOST_NAME.to_owned()).or_insert_with(|| name.clone());
     let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
     let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    let cordoned = node.spec.and_then(|spec| spec.unschedulable).unwrap_or(false);
-    Node { schedulable: ready && !cordoned, labels, name }
+    let spec = node.spec.unwrap_or_default();
+    let cordoned = spec.unschedulable.unwrap_or(false);
+    let tainted = spec.taints.iter().flatten().any(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
+    Node { schedulable: ready && !cordoned, tainted, labels, name }
 }
 
 /// Whether a selector of another object matches the pods of the StatefulSet.

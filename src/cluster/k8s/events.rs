@@ -46,6 +46,8 @@ fn reason(change: &Change) -> &'static str {
     match change {
         Change::SaveSnapshot { .. } => "SnapshotSaved",
         Change::OpenRun { .. } => "RunOpened",
+        Change::CreateVolume { .. } => "VolumeMade",
+        Change::PatchConfigMap { .. } => "ConfigMapPatched",
         Change::AddLearner { .. } => "LearnerAdded",
         Change::PatchStatefulSet { .. } => "ScaledUp",
         Change::Promote { .. } => "MemberPromoted",

@@ -6,13 +6,17 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::api::{Api, LogParams, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams, PostParams};
 
 use super::convert;
 use super::errors::call;
 use super::read::Kubernetes;
-use crate::model::{Known, Neighbours, Permission, SelectedService, StatefulSet};
+use crate::model::{ConfigMap, DiskPool, Known, Neighbours, Permission, SelectedService, StatefulSet, Volume};
 use crate::runbook::Trouble;
+
+/// Where Mayastor and Puls8 keep their pools.
+const POOLS_GROUP: &str = "openebs.io";
+const POOLS: &str = "diskpools";
 
 /// How many of a container's last lines are shown.
 const LAST_LINES: i64 = 8;
@@ -66,6 +70,53 @@ impl Kubernetes {
             answer = call("read the log", self.limit, api.logs(pod, &params(true))).await;
         }
         answer.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).into()
+    }
+
+    /// The volumes that are made by hand, kept for a claim of the namespace, or of one of these names.
+    pub(in crate::cluster) async fn volumes_by_hand(&self, names: &[String]) -> Known<Vec<Volume>> {
+        let volumes = self.list_all::<core::PersistentVolume>("list volumes").await;
+        let concerns = |volume: &Volume| {
+            let here = volume.claim.as_ref().is_some_and(|(namespace, _)| *namespace == self.namespace);
+            here || volume.by_hand() || names.contains(&volume.name)
+        };
+        volumes.map(|list| list.into_iter().map(convert::volume).filter(concerns).collect::<Vec<_>>()).into()
+    }
+
+    /// Some keys of a ConfigMap.
+    pub(in crate::cluster) async fn config_map(&self, name: &str, keys: &[String]) -> Known<Option<ConfigMap>> {
+        let api = self.api::<core::ConfigMap>();
+        let map = call(&format!("read ConfigMap {name}"), self.limit, api.get_opt(name)).await;
+        map.map(|map| map.map(|map| convert::config_map(map, keys))).into()
+    }
+
+    /// The namespace's DiskPools; `None` inside where the cluster has no such resource.
+    pub(in crate::cluster) async fn disk_pools(&self) -> Known<Option<Vec<DiskPool>>> {
+        self.try_disk_pools().await.into()
+    }
+
+    async fn try_disk_pools(&self) -> Result<Option<Vec<DiskPool>>, Trouble> {
+        let groups = call("ask which resources there are", self.limit, self.client.list_api_groups()).await?;
+        let Some(group) = groups.groups.into_iter().find(|group| group.name == POOLS_GROUP) else { return Ok(None) };
+        let versions = group.preferred_version.into_iter().chain(group.versions);
+        for (whole, version) in versions.map(|version| (version.group_version, version.version)) {
+            // Asked first, because who may not list them would be refused also where there is no such resource.
+            let served = self.client.list_api_group_resources(&whole);
+            let served = call("ask which resources there are", self.limit, served).await?;
+            if !served.resources.iter().any(|resource| resource.name == POOLS) {
+                continue;
+            }
+            let resource = ApiResource {
+                group: POOLS_GROUP.to_owned(),
+                api_version: whole,
+                version,
+                kind: "DiskPool".to_owned(),
+                plural: POOLS.to_owned(),
+            };
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+            let list = call("list DiskPools", self.limit, api.list(&ListParams::default())).await?;
+            return Ok(Some(list.items.into_iter().map(convert::disk_pool).collect()));
+        }
+        Ok(None)
     }
 
     /// What else in the namespace concerns the pods.

@@ -204,7 +204,7 @@ impl Kubernetes {
         Ok(call(what, self.limit, self.api::<K>().list(&ListParams::default())).await?.items)
     }
 
-    async fn list_all<K>(&self, what: &str) -> Result<Vec<K>, Trouble>
+    pub(super) async fn list_all<K>(&self, what: &str) -> Result<Vec<K>, Trouble>
     where
         K: Resource<Scope = ClusterResourceScope> + Clone + DeserializeOwned + Debug,
         K::DynamicType: Default,

@@ -124,7 +124,7 @@ fn check_fault(fault: &Value, causes: &mut Vec<Cause>) {
         ("cut", &["pod"]),
         ("drop", &["pod"]),
         ("hold", &["claim"]),
-        ("answer", &["verbs", "resource", "code"]),
+        ("answer", &["verbs", "resource"]),
     ];
     let spec = &fault["spec"];
     let said: Vec<_> = SORTS.iter().filter(|(sort, _)| !spec[*sort].is_null()).collect();

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Context};
-use crate::model::{DataDir, PeerList, Pod, Rollout, RolloutPolicy, partition_of, strategy_is_on_delete};
+use super::{Check, Context, disk_pools, volumes};
+use crate::model::{
+    DataDir, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
+    strategy_is_on_delete,
+};
 use crate::runbook::Finding;
-use crate::steps::patch_statefulset::{not_etcd, template_edits};
+use crate::steps::patch_statefulset::{Obstacle, joining_edits, not_etcd};
 
 pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     let mut all = Vec::new();
@@ -19,6 +22,8 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
         if !context.resumes() {
             all.extend(template(context));
             all.extend(claims(context));
+            all.extend(volumes::checks(context));
+            all.extend(disk_pools::checks(context));
         }
         all.extend(service(context));
         all.extend(nodes(context));
@@ -126,35 +131,74 @@ fn data_dir(context: Context<'_>) -> Vec<Finding> {
     check.end("")
 }
 
+/// The questions that these checks need answered.
+pub(super) fn question(context: Context<'_>) -> Option<Question> {
+    if !context.grows() || context.resumes() {
+        return None;
+    }
+    match joining_edits(context.observation, context.goal) {
+        Err(Obstacle::Ask(question)) => Some(question),
+        _ => None,
+    }
+}
+
+/// Whether what a new member starts with is in a ConfigMap, which has to be read and changed.
+pub(super) fn reads_config_map(context: Context<'_>) -> bool {
+    let template = &context.observation.statefulset.template;
+    context.grows()
+        && template.etcd().is_some_and(|(_, container)| {
+            matches!(template.peer_list(container), PeerList::ConfigMap { .. } | PeerList::Perhaps(_))
+                || matches!(template.state_variable(container), StateVariable::ConfigMap { .. })
+        })
+}
+
 fn template(context: Context<'_>) -> Vec<Finding> {
     let set = &context.observation.statefulset;
-    let mut check = Check::new("template");
     let Some((_, container)) = set.template.etcd() else { return Vec::new() };
-    if let PeerList::Fixed(place) = set.template.peer_list(container) {
-        check.refuse(
-            format!("the new member's list of peers is fixed in {place}, which this version cannot edit"),
-            "add the new member's name and peer URL there by hand, or let the start command work the list out",
-        );
-    }
+    let mut peers = Check::new("peer-list");
+    let mut check = Check::new("template");
     if !container.env_from.is_empty() && !container.names("ETCD_INITIAL_CLUSTER_STATE") {
+        let places: Vec<_> = container.env_from.iter().map(ToString::to_string).collect();
         check.advise(
-            format!("variables also come from {}", container.env_from.join(", ")),
+            format!("variables also come from {}", places.join(", ")),
             "make sure that they do not tell the new member to found a cluster of its own",
         );
     }
-    match template_edits(set, context.goal) {
-        Err((fact, advice)) => check.refuse(fact, advice),
+    if let Some(sign) = container.joins_by_itself() {
+        check.refuse(
+            format!("the image of container {} adds its own pod to the cluster ({sign})", container.name),
+            "grow it as its makers say: etcd-scale adds the member first, which such an entry point does not expect",
+        );
+        return check.end("");
+    }
+    match joining_edits(context.observation, context.goal) {
+        Err(Obstacle::Fact(fact)) => check.refuse(fact.fact, fact.advice),
+        // The check of the members says why.
+        Err(Obstacle::Ask(_) | Obstacle::Members) => {
+            check.unknown("what has to change", Some("the members did not answer"));
+        }
         Ok(edits) => {
+            peers.ok(&edits.peers);
             let list: Vec<_> = edits
+                .env
                 .iter()
-                .map(|edit| format!("{} {} -> {}", edit.name, edit.from.as_deref().unwrap_or("(unset)"), edit.to))
+                .map(|edit| match peers_in(&edit.to) {
+                    Some(peers) => format!("{} names {} members", edit.name, peers.len()),
+                    None => format!("{} {} -> {}", edit.name, edit.from.as_deref().unwrap_or("(unset)"), edit.to),
+                })
+                .chain(edits.words.iter().map(|edit| format!("flags in {}[{}]", edit.part.field(), edit.index)))
+                .chain(edits.config_map.iter().flat_map(|(name, keys)| {
+                    keys.iter().map(move |edit| format!("key {} of ConfigMap {name}", edit.key))
+                }))
                 .collect();
             let what =
                 if list.is_empty() { "nothing in the template has to change".to_owned() } else { list.join(", ") };
             check.ok(what);
         }
     }
-    check.end("")
+    let mut findings = peers.findings;
+    findings.extend(check.end(""));
+    findings
 }
 
 fn claims(context: Context<'_>) -> Vec<Finding> {
@@ -179,28 +223,6 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
             ),
             format!("when its data is not needed: kubectl delete pvc -n {} {}", set.namespace, claim.name),
         );
-    }
-    for template in &set.claim_templates {
-        let Some(classes) = observation.storage_classes.known() else { continue };
-        let class = match &template.storage_class {
-            Some(name) => classes.iter().find(|class| class.name == *name),
-            None => classes.iter().find(|class| class.default),
-        };
-        let by_hand = |why: String| {
-            (why, "make a volume for the new claim before you go on, or the new pod stays Pending".to_owned())
-        };
-        match class {
-            None => {
-                let name = template.storage_class.as_deref().unwrap_or("(default)");
-                let (fact, advice) = by_hand(format!("storage class {name} of claim {} does not exist", template.name));
-                check.advise(fact, advice);
-            }
-            Some(class) if class.provisioner == "kubernetes.io/no-provisioner" => {
-                let (fact, advice) = by_hand(format!("storage class {} makes no volumes by itself", class.name));
-                check.advise(fact, advice);
-            }
-            Some(_) => {}
-        }
     }
     let names = if wanted.is_empty() { "no claims".to_owned() } else { format!("{} not there yet", wanted.join(", ")) };
     check.end(names)

@@ -3,10 +3,12 @@
 //! Every check runs and is reported by its id; one refusal refuses the run. A check that could not be made is shown as
 //! unknown. What an unfinished run's own record explains is not held against it.
 
+mod disk_pools;
 mod etcd;
 mod kubernetes;
 mod neighbours;
 mod permissions;
+mod volumes;
 
 use super::hashes::{Hashes, compare_hashes};
 use crate::model::{Fact, Goal, Observation, Stage, Verb};
@@ -85,7 +87,12 @@ impl Step for Precheck {
 
     fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
         let context = Context { observation, goal };
-        if let Some(question) = permissions::question(context).or_else(|| neighbours::question(context)) {
+        let question = permissions::question(context)
+            .or_else(|| neighbours::question(context))
+            .or_else(|| kubernetes::question(context))
+            .or_else(|| volumes::question(context))
+            .or_else(|| disk_pools::question(context));
+        if let Some(question) = question {
             return Verdict::Look(question);
         }
         let mut findings = Vec::new();
@@ -105,7 +112,7 @@ impl Step for Precheck {
         if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {
             match hashes(observation, goal) {
                 Ok(finding) => findings.push(finding),
-                Err(verdict) => return verdict,
+                Err(verdict) => return *verdict,
             }
         }
         let facts: Vec<Fact> = findings
@@ -130,18 +137,18 @@ impl Step for Precheck {
 }
 
 /// Hashes come last: they are dear, and asked for only where everything else is fine.
-fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Verdict> {
+fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Box<Verdict>> {
     let finding = |level, found, advice| Finding { id: "hashes".to_owned(), level, found, advice };
     match compare_hashes(observation, goal.hash) {
-        Hashes::Ask(question) => Err(Verdict::Look(question)),
-        Hashes::Again(why) => Err(Verdict::Wait(Wait {
+        Hashes::Ask(question) => Err(Box::new(Verdict::Look(question))),
+        Hashes::Again(why) => Err(Box::new(Verdict::Wait(Wait {
             until: "hashes that can be compared".to_owned(),
             seen: why,
             progress: None,
             limit: goal.timeout,
             wake: Wake::Members,
             way_out: "run again when the cluster is quieter, or go without with --hash none".to_owned(),
-        })),
+        }))),
         equal @ (Hashes::Equal { .. } | Hashes::Nothing(_)) => {
             Ok(finding(Level::Ok, equal.phrase().unwrap_or_default(), None))
         }

@@ -1,6 +1,6 @@
 //! Whether the API server would allow the calls that the run needs.
 
-use super::{Check, Context};
+use super::{Check, Context, kubernetes, volumes};
 use crate::model::{Answer, Known, Permission, Question, RolloutPolicy, strategy_is_on_delete};
 use crate::runbook::Finding;
 
@@ -43,11 +43,23 @@ const ROWS: &[Row] = &[
     ("storage.k8s.io", "storageclasses", "list", false, Need::Advisory("storage classes are not looked at")),
 ];
 
+/// Where a volume has to be made.
+const VOLUME_ROWS: &[Row] = &[
+    ("", "persistentvolumes", "list", false, Need::Required),
+    ("", "persistentvolumes", "create", false, Need::Required),
+];
+
+/// Where the list of peers is in a ConfigMap.
+const CONFIG_MAP_ROWS: &[Row] =
+    &[("", "configmaps", "get", true, Need::Required), ("", "configmaps", "patch", true, Need::Required)];
+
 fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
     let deletes = strategy_is_on_delete(&context.observation.statefulset.strategy)
         && context.goal.rollout != RolloutPolicy::Defer;
     let delete: Row = ("", "pods", "delete", true, Need::Required);
-    ROWS.iter().copied().chain(deletes.then_some(delete))
+    let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };
+    let maps: &[Row] = if kubernetes::reads_config_map(context) { CONFIG_MAP_ROWS } else { &[] };
+    ROWS.iter().copied().chain(deletes.then_some(delete)).chain(volumes.iter().copied()).chain(maps.iter().copied())
 }
 
 fn permission((group, resource, verb, namespaced, _): Row) -> Permission {

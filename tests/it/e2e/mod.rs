@@ -8,6 +8,7 @@
 
 mod cut_off;
 mod prompts;
+mod puls8;
 mod refusals;
 mod settle;
 mod stillborn;

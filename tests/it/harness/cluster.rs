@@ -75,7 +75,7 @@ impl Cluster {
     }
 
     #[track_caller]
-    fn list(&self, kind: &str) -> Vec<Value> {
+    pub(crate) fn list(&self, kind: &str) -> Vec<Value> {
         self.get(&[kind])["items"].as_array().cloned().unwrap_or_default()
     }
 

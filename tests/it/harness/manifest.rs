@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::namespace::OF_NAMESPACE;
 use super::{Cluster, setting};
 
 /// The StatefulSet's name.
@@ -27,6 +28,22 @@ pub(crate) enum Launch {
     /// As `Exec`, but forms a cluster of its own where it is to join one.
     IgnoresCluster,
 }
+
+/// Where the list of peers stands, and the cluster state with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peers {
+    /// The start script works the list out, from the size.
+    Script,
+    /// Literal variables.
+    Variable,
+    /// Flags of etcd.
+    Flag,
+    /// Keys of the ConfigMap [`PEERS_MAP`], named by variables.
+    ConfigMap,
+}
+
+/// The ConfigMap that the list of peers is in, where it is in one.
+pub(crate) const PEERS_MAP: &str = "etcd-peers";
 
 /// The etcd image.
 #[derive(Debug, Clone)]
@@ -60,6 +77,8 @@ pub(crate) struct Manifest {
     flags: String,
     probe: Value,
     labels: Value,
+    peers: Peers,
+    by_hand: bool,
 }
 
 impl Manifest {
@@ -75,6 +94,8 @@ impl Manifest {
             flags: String::new(),
             probe: json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}}),
             labels: json!({}),
+            peers: Peers::Script,
+            by_hand: false,
         }
     }
 
@@ -113,6 +134,16 @@ impl Manifest {
     /// Labels of the StatefulSet itself.
     pub(crate) fn labels(self, labels: Value) -> Self {
         Self { labels, ..self }
+    }
+
+    /// Plain etcd, which finds its list of peers there.
+    pub(crate) fn peers(self, peers: Peers) -> Self {
+        Self { peers, ..self }
+    }
+
+    /// Volumes made by hand, of a class that nobody makes any for.
+    pub(crate) fn by_hand(self) -> Self {
+        Self { by_hand: true, ..self }
     }
 
     /// Creates it in a namespace of the test's own and waits until all pods are ready.
@@ -154,9 +185,77 @@ impl Manifest {
         )
     }
 
+    /// The list of peers of `size` members.
+    pub(crate) fn list(namespace: &str, size: usize) -> String {
+        let peers = (0..size).map(|at| format!("{SET}-{at}=http://{SET}-{at}.{SERVICE}.{namespace}.svc:2380"));
+        peers.collect::<Vec<_>>().join(",")
+    }
+
+    /// What the etcd container runs, and its variables.
+    fn launched(&self, namespace: &str) -> Value {
+        let version = json!({"name": "ETCDCTL_API", "value": "3"});
+        if self.peers == Peers::Script {
+            return json!({
+                "command": ["sh", "-ec"],
+                "args": [self.script(namespace)],
+                "env": [
+                    version,
+                    {"name": "ETCD_CLUSTER_SIZE", "value": self.replicas.to_string()},
+                    {"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"},
+                    {"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace},
+                ],
+            });
+        }
+        let own = |port| json!(format!("http://$(POD).{SERVICE}.{namespace}.svc:{port}"));
+        let list = Self::list(namespace, self.replicas);
+        let mut env = vec![
+            version,
+            json!({"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
+            json!({"name": "ETCD_NAME", "value": "$(POD)"}),
+            json!({"name": "ETCD_DATA_DIR", "value": "/store/member"}),
+            json!({"name": "ETCD_LISTEN_PEER_URLS", "value": "http://0.0.0.0:2380"}),
+            json!({"name": "ETCD_LISTEN_CLIENT_URLS", "value": "http://0.0.0.0:2379"}),
+            json!({"name": "ETCD_INITIAL_ADVERTISE_PEER_URLS", "value": own(2380)}),
+            json!({"name": "ETCD_ADVERTISE_CLIENT_URLS", "value": own(2379)}),
+            json!({"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace}),
+        ];
+        let mut args = Vec::new();
+        match self.peers {
+            Peers::Flag => args = vec![format!("--initial-cluster={list}"), "--initial-cluster-state=new".to_owned()],
+            Peers::ConfigMap => {
+                let from = |key: &str| json!({"configMapKeyRef": {"name": PEERS_MAP, "key": key}});
+                env.push(json!({"name": "ETCD_INITIAL_CLUSTER_STATE", "valueFrom": from("state")}));
+                env.push(json!({"name": "ETCD_INITIAL_CLUSTER", "valueFrom": from("list")}));
+            }
+            Peers::Script | Peers::Variable => {
+                env.push(json!({"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"}));
+                env.push(json!({"name": "ETCD_INITIAL_CLUSTER", "value": list}));
+            }
+        }
+        json!({"command": ["etcd"], "args": args, "env": env})
+    }
+
+    /// The objects beside the StatefulSet and its Service.
+    fn beside(&self, namespace: &str) -> Vec<Value> {
+        let mut objects = Vec::new();
+        if self.peers == Peers::ConfigMap {
+            objects.push(json!({
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": PEERS_MAP, "namespace": namespace},
+                "data": {"list": Self::list(namespace, self.replicas), "state": "new"},
+            }));
+        }
+        if self.by_hand {
+            objects.extend((0..self.replicas).map(|at| volume(namespace, at)));
+        }
+        objects
+    }
+
     pub(super) fn objects(&self, namespace: &str) -> Value {
         let Image(image) = &self.image;
         let pull = setting("E2E_PULL_POLICY", "Never");
+        let launched = self.launched(namespace);
         let mut probe = self.probe.clone();
         probe["periodSeconds"] = json!(2);
         probe["timeoutSeconds"] = json!(5);
@@ -178,14 +277,9 @@ impl Manifest {
                                 "name": "etcd",
                                 "image": image,
                                 "imagePullPolicy": pull,
-                                "command": ["sh", "-ec"],
-                                "args": [self.script(namespace)],
-                                "env": [
-                                    {"name": "ETCDCTL_API", "value": "3"},
-                                    {"name": "ETCD_CLUSTER_SIZE", "value": self.replicas.to_string()},
-                                    {"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"},
-                                    {"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace},
-                                ],
+                                "command": launched["command"],
+                                "args": launched["args"],
+                                "env": launched["env"],
                                 "ports": [
                                     {"name": "client", "containerPort": 2379},
                                     {"name": "peer", "containerPort": 2380},
@@ -208,7 +302,11 @@ impl Manifest {
             set["spec"]["updateStrategy"] = strategy.clone();
         }
         if self.claimed {
-            set["spec"]["volumeClaimTemplates"] = json!([claim_template()]);
+            let mut template = claim_template();
+            if self.by_hand {
+                template["spec"]["storageClassName"] = json!(class_by_hand(namespace));
+            }
+            set["spec"]["volumeClaimTemplates"] = json!([template]);
         } else {
             set["spec"]["template"]["spec"]["volumes"] = json!([{"name": CLAIM, "emptyDir": {}}]);
         }
@@ -223,8 +321,48 @@ impl Manifest {
                 "ports": [{"name": "client", "port": 2379}, {"name": "peer", "port": 2380}],
             },
         });
-        json!({"apiVersion": "v1", "kind": "List", "items": [service, set]})
+        let mut items = self.beside(namespace);
+        items.extend([service, set]);
+        json!({"apiVersion": "v1", "kind": "List", "items": items})
     }
+}
+
+/// The class of volumes made by hand: no such object exists, as with the guide's `manual`.
+fn class_by_hand(namespace: &str) -> String {
+    format!("by-hand-{namespace}")
+}
+
+/// The volume of an ordinal, made as the guide makes it. Its name and its path are the namespace's own, as volumes are in
+/// none; its label lets the namespace take it along when it goes.
+pub(crate) fn volume(namespace: &str, ordinal: usize) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {
+            "name": format!("{namespace}-volume-{ordinal}"),
+            "labels": {OF_NAMESPACE: namespace, "statefulset.kubernetes.io/pod-name": format!("{SET}-{ordinal}")},
+            "annotations": {"meta.helm.sh/release-name": "of-the-test"},
+        },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"},
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "namespace": namespace,
+                "name": format!("{CLAIM}-{SET}-{ordinal}"),
+            },
+            "hostPath": {"path": path(namespace, ordinal), "type": "DirectoryOrCreate"},
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": class_by_hand(namespace),
+            "volumeMode": "Filesystem",
+        },
+    })
+}
+
+/// Where the volume of an ordinal lies.
+pub(crate) fn path(namespace: &str, ordinal: usize) -> String {
+    format!("/tmp/etcd-scale-volumes/{namespace}/pod-{ordinal}")
 }
 
 /// The claim template, which is also the shape of a claim made by hand.

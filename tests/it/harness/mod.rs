@@ -10,13 +10,13 @@ mod program;
 mod standing;
 
 pub(crate) use cluster::{Cluster, is_up};
-pub(crate) use kubectl::{kubectl, kubectl_create, kubectl_json, try_kubectl};
-pub(crate) use manifest::{CLAIM, Image, Launch, Manifest, SERVICE, SET};
-pub(crate) use namespace::Namespace;
-pub(crate) use patience::eventually;
-pub(crate) use pod_watch::PodWatch;
-pub(crate) use program::{Ended, Program, Running, assert_plain};
-pub(crate) use standing::{Member, Standing};
+pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json, try_kubectl};
+pub(super) use manifest::{CLAIM, Image, Launch, Manifest, PEERS_MAP, Peers, SERVICE, SET, path, volume};
+pub(super) use namespace::Namespace;
+pub(super) use patience::eventually;
+pub(super) use pod_watch::PodWatch;
+pub(super) use program::{Ended, Program, Running, assert_plain};
+pub(super) use standing::{Member, Standing};
 
 /// A setting of the suite from the environment.
 pub(crate) fn setting(name: &str, default: &str) -> String {

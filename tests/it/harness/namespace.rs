@@ -4,6 +4,9 @@ use super::kubectl::try_kubectl;
 use super::{eventually, kubectl_create};
 use serde_json::{Value, json};
 
+/// The label of volumes that were made for a test, and are in no namespace.
+pub(super) const OF_NAMESPACE: &str = "etcd-scale-e2e";
+
 /// A namespace that is deleted when dropped.
 pub(crate) struct Namespace {
     pub(crate) name: String,
@@ -35,6 +38,8 @@ impl Drop for Namespace {
         let now = ["-n", &self.name, "--all", "--force", "--grace-period=0", "--wait=false"];
         drop(try_kubectl(&[&["delete", "statefulset,pod"], &now[..]].concat(), None));
         drop(try_kubectl(&["delete", "namespace", &self.name, "--wait=false"], None));
+        let label = format!("{OF_NAMESPACE}={}", self.name);
+        drop(try_kubectl(&["delete", "persistentvolume", "--wait=false", "-l", &label], None));
         if !volumes.is_empty() {
             // Volumes outlive their claims where the storage class retains them.
             let names: Vec<&str> = volumes.iter().map(String::as_str).collect();

@@ -1,7 +1,10 @@
 //! Tests of the loop, the steps and the model together, without a cluster: the world is the model's own prediction.
 
+mod disk_pools;
 mod output;
 mod patch;
+mod peer_list;
 mod run;
 mod sample;
+mod volumes;
 mod walk;

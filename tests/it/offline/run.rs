@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_scale::model::{Answer, Change, Goal, Move, Observation, Question, Record};
+use etcd_scale::model::{Answer, Change, Goal, Move, Observation, Question, Record, with_revision};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
     Summary, Trouble, TroubleKind, Wake, World,
@@ -68,7 +68,7 @@ impl World for Foreseen {
     async fn apply(
         &mut self,
         change: &Change,
-        _: &Observation,
+        seen: &Observation,
         _: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Apply, Trouble> {
         let closes = *change == Change::CloseRun;
@@ -89,8 +89,9 @@ impl World for Foreseen {
             return Err(Trouble::new(fault.1, "a fault of the test"));
         }
         Ok(match change {
-            Change::SaveSnapshot { pod, file } => {
-                Apply::Snapshot(SavedSnapshot { file: file.clone(), bytes: 1, sha256: "00".into(), pod: pod.clone() })
+            Change::SaveSnapshot { pod, file, .. } => {
+                let file = with_revision(file, pod, seen);
+                Apply::Snapshot(SavedSnapshot { file, bytes: 1, sha256: "00".into(), pod: pod.clone() })
             }
             _ => Apply::Applied,
         })
@@ -175,7 +176,7 @@ async fn two_become_three() {
     );
     assert_eq!(world.observation.statefulset.strategy, before);
     assert_eq!((world.locked, world.released), (1, 1));
-    assert_eq!(summary.steps.len(), 9);
+    assert_eq!(summary.steps.len(), 10);
     assert!(heard.asked.is_empty());
 }
 

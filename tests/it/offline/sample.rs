@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use etcd_scale::model::{
     Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, Known, Member, MemberId,
-    MemberStatus, Members, Mount, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, Template, Verb,
+    MemberStatus, Members, Mount, Node, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, StorageClass,
+    Template, Verb, Volume,
 };
 use serde_json::{Value, json};
 
@@ -93,7 +94,11 @@ pub(super) fn rok(size: i32) -> Observation {
         pods: (0..size).map(pod).collect(),
         claims: Known::Known((0..size).map(claim).collect()),
         volumes: Known::Known(Vec::new()),
-        storage_classes: Known::Unknown("not read".into()),
+        storage_classes: Known::Known(vec![StorageClass {
+            name: "standard".into(),
+            provisioner: "example.org/disks".into(),
+            default: true,
+        }]),
         service: Known::Known(Some(Service {
             name: "rok-etcd-cluster".into(),
             headless: true,
@@ -128,10 +133,81 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         size_env: None,
         snapshot: SnapshotChoice::In(PathBuf::from(".")),
         ignore_reconciler: false,
+        ignore_diskpools: false,
+        volume_template: None,
         timeout: Duration::from_secs(600),
         pause_before: None,
         run: run.to_owned(),
         operator: "op@host".to_owned(),
         started: "2026-01-01T00:00:00.5Z".to_owned(),
     }
+}
+
+/// The same on volumes made by hand, with the list of peers in the template: Puls8's.
+pub(super) fn by_hand(size: i32) -> Observation {
+    let mut observation = rok(size);
+    let set = &mut observation.statefulset;
+    set.claim_templates[0].storage_class = Some("manual".into());
+    let container = &mut set.template.containers[0];
+    container.command = vec!["etcd".into()];
+    container.args = Vec::new();
+    container.env[1] = EnvVar {
+        name: "ETCD_INITIAL_CLUSTER".into(),
+        source: EnvSource::Literal((0..size).map(peer).collect::<Vec<_>>().join(",\n  ")),
+    };
+    container.env.push(EnvVar { name: "ETCD_DATA_DIR".into(), source: EnvSource::Literal("/data/etcd".into()) });
+    for (ordinal, claim) in (0..).zip(observation.claims.known_mut().unwrap()) {
+        claim.volume = Some(format!("etcd-volume-{ordinal}"));
+        claim.storage_class = Some("manual".into());
+    }
+    observation.storage_classes = Known::Known(vec![StorageClass {
+        name: "manual".into(),
+        provisioner: "kubernetes.io/no-provisioner".into(),
+        default: false,
+    }]);
+    observation.volumes = Known::Known((0..size).map(volume).collect());
+    observation.nodes = Known::Known((0..=size).map(node).collect());
+    for pod in &mut observation.pods {
+        pod.node = Some(format!("node-{}", pod.ordinal));
+    }
+    observation
+}
+
+/// A member's entry in the list of peers.
+pub(super) fn peer(ordinal: i32) -> String {
+    format!("rok-etcd-{ordinal}=http://rok-etcd-{ordinal}.rok-etcd-cluster.rok:2380")
+}
+
+/// The volume of an ordinal, as in the guide.
+fn volume(ordinal: i32) -> Volume {
+    Volume {
+        name: format!("etcd-volume-{ordinal}"),
+        phase: "Bound".into(),
+        capacity: "2Gi".into(),
+        claim: Some(("rok".into(), format!("data-rok-etcd-{ordinal}"))),
+        provisioner: None,
+        labels: BTreeMap::from([
+            ("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned()),
+            ("statefulset.kubernetes.io/pod-name".to_owned(), format!("rok-etcd-{ordinal}")),
+        ]),
+        annotations: BTreeMap::from([
+            ("meta.helm.sh/release-name".to_owned(), "puls8".to_owned()),
+            ("pv.kubernetes.io/bound-by-controller".to_owned(), "yes".to_owned()),
+        ]),
+        spec: json!({
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "2Gi"},
+            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "rok", "name": "x", "uid": "5f0e1d2c"},
+            "hostPath": {"path": format!("/var/local/puls8/etcd/pod-{ordinal}"), "type": ""},
+            "persistentVolumeReclaimPolicy": "Delete",
+            "storageClassName": "manual",
+            "volumeMode": "Filesystem",
+        }),
+    }
+}
+
+fn node(number: i32) -> Node {
+    let name = format!("node-{number}");
+    let labels = BTreeMap::from([("kubernetes.io/hostname".to_owned(), name.clone())]);
+    Node { name, labels, schedulable: true, tainted: false }
 }

@@ -12,7 +12,7 @@ use etcd_scale::runbook::{Step, Trail, Verdict};
 use etcd_scale::steps;
 use serde_json::{Value, json};
 
-use super::sample::{rok, up_to, with_strategy};
+use super::sample::{by_hand, rok, up_to, with_strategy};
 
 /// A state of world and tool: what is seen, and the step that the tool is at; none when it is not running.
 #[derive(Clone)]
@@ -227,6 +227,9 @@ impl Walk {
             && members.learners().count() == 0
             && set.replicas == to;
         assert!(right, "called reached:\n{}", way());
+        // Where volumes are made by hand, each member has one.
+        let volumes = observation.volumes.known().unwrap().len();
+        assert!(volumes == 0 || volumes == usize::try_from(to).unwrap(), "{volumes} volumes:\n{}", way());
         match set.readable_record() {
             Some(record) => {
                 assert!(record.deferred, "a record is left:\n{}", way());
@@ -278,7 +281,18 @@ impl Walk {
                 assert!(observation.status_of(to.0).is_some(), "leadership to a member that is down:\n{}", way());
                 assert!(healthy(None), "{}", way());
             }
-            Change::SaveSnapshot { .. } | Change::OpenRun { .. } | Change::DeferRollout { .. } | Change::CloseRun => {}
+            Change::CreateVolume { name, .. } => {
+                let volumes = observation.volumes.known().unwrap();
+                assert!(volumes.iter().all(|volume| volume.name != *name), "made a second time:\n{}", way());
+                assert_eq!(members.learners().count(), 0, "the learner went before its volume:\n{}", way());
+                let record = set.readable_record().unwrap();
+                assert_eq!(record.volumes, std::slice::from_ref(name), "made before it was written down:\n{}", way());
+            }
+            Change::SaveSnapshot { .. }
+            | Change::OpenRun { .. }
+            | Change::PatchConfigMap { .. }
+            | Change::DeferRollout { .. }
+            | Change::CloseRun => {}
         }
     }
 
@@ -343,6 +357,12 @@ fn two_to_three_with_every_kill_and_one_failure_at_a_time() {
 #[test]
 fn three_to_four_with_every_kill() {
     walk(rok(3), up_to(4, "run"), 0);
+}
+
+#[test]
+fn volumes_by_hand_with_every_kill_and_one_failure_at_a_time() {
+    let found = walk(by_hand(2), up_to(3, "run"), 1);
+    assert!(found.states > 500, "{found:?}");
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! What only the sandbox can do: trouble on demand, and coming and going without a trace. Run inside one, by `make test`.
+
+mod faults;
+mod life;
