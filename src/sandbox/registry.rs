@@ -159,7 +159,12 @@ impl Registry {
             return Ok(());
         }
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-        Err(Status::forbidden(&kind.resource(), name.as_str().unwrap_or_default(), &why))
+        let mut refused = Status::forbidden(&kind.resource(), name.as_str().unwrap_or_default(), &why);
+        refused.details["causes"] = json!([{
+            "reason": "NamespaceTerminating", "message": format!("namespace {namespace} is being terminated"),
+            "field": "metadata.namespace",
+        }]);
+        Err(refused)
     }
 
     /// Changes a part of an object. `change` is given the object as it stands. A `metadata.resourceVersion` that it

@@ -249,7 +249,19 @@ fn delete(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
     } else {
         registry.get(&resource, &address.namespace, &address.name).is_ok()
     };
-    Ok(json(200, &if stays { deleted.as_ref().clone() } else { success(Some((address, &deleted))) }))
+    Ok(json(
+        200,
+        &if stays || shows_what_went(&resource) {
+            deleted.as_ref().clone()
+        } else {
+            success(Some((address, &deleted)))
+        },
+    ))
+}
+
+/// Whether the answer to a deletion is what was deleted, even where it is gone at once. A list in kube-apiserver, too.
+fn shows_what_went(resource: &str) -> bool {
+    matches!(resource, kinds::PODS | kinds::CLAIMS | kinds::VOLUMES | kinds::QUOTAS | kinds::SERVICE_ACCOUNTS)
 }
 
 fn delete_all(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {

@@ -19,7 +19,7 @@ fn table(room: &Room, what: &str) {
         let narrow = row["cells"].as_array().into_iter().flatten().zip(&columns);
         let cells: Vec<_> = narrow
             .filter(|(_, column)| column["priority"] == 0 && column["name"] != "Age")
-            .map(|(cell, _)| cell.to_string())
+            .map(|(cell, _)| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned))
             .collect();
         room.note(format!("  row {} of {}", cells.join(" "), row["object"]["kind"]));
     }

@@ -277,7 +277,7 @@ impl Answer<'_> {
                 meta.remove(own);
             }
         }
-        if let Some(conditions) = object["status"]["conditions"].as_array_mut() {
+        if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
             conditions.sort_by_key(|condition| condition["type"].to_string());
         }
         let mut lines = Vec::new();

@@ -94,27 +94,32 @@ impl Difference {
         let holds = match self.holds {
             Where::Before(version) => minor < version,
             Where::Everywhere => true,
-            Where::Sometimes => false,
         };
         holds && !self.scenarios.is_empty()
     }
 }
 
-/// Puts the sandbox's lines in the place of a real one's, wherever they stand. Whether they stood anywhere.
+/// Puts the sandbox's words in the place of a real one's, wherever they stand. Whether they stood anywhere. One line for
+/// one line may be a part of it.
 fn translate(lines: &mut Vec<String>, difference: &Difference) -> bool {
-    let size = difference.real.len();
-    let (mut at, mut found) = (0, false);
-    while at + size <= lines.len() {
-        let fits = lines[at..at + size].iter().zip(difference.real).all(|(line, real)| line.trim_start() == *real);
-        if !fits {
+    let Difference { real, sandbox, .. } = difference;
+    let mut found = false;
+    if let ([real], [sandbox]) = (real, sandbox) {
+        for line in lines.iter_mut().filter(|line| line.contains(real)) {
+            *line = line.replace(real, sandbox);
+            found = true;
+        }
+        return found;
+    }
+    let mut at = 0;
+    while at + real.len() <= lines.len() {
+        if !lines[at..at + real.len()].iter().zip(*real).all(|(line, real)| line.trim_start() == *real) {
             at += 1;
             continue;
         }
-        let indent = lines[at].len() - lines[at].trim_start().len();
-        let sandbox = difference.sandbox.iter().map(|line| format!("{}{line}", " ".repeat(indent)));
-        let count = difference.sandbox.len();
-        lines.splice(at..at + size, sandbox);
-        (at, found) = (at + count, true);
+        let indent = " ".repeat(lines[at].len() - lines[at].trim_start().len());
+        lines.splice(at..at + real.len(), sandbox.iter().map(|line| format!("{indent}{line}")));
+        (at, found) = (at + sandbox.len(), true);
     }
     found
 }
@@ -167,4 +172,7 @@ fn a_listed_difference_is_put_right_wherever_it_is() {
     assert!(translate(&mut lines, &difference));
     assert_eq!(lines, ["a", "  B", "b", "B"]);
     assert!(!translate(&mut lines, &difference));
+    let part = Difference { real: &["B"], sandbox: &["C"], ..difference };
+    assert!(translate(&mut lines, &part));
+    assert_eq!(lines, ["a", "  C", "b", "C"]);
 }

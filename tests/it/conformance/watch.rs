@@ -129,7 +129,7 @@ fn story(events: &[Value]) -> Vec<(String, String)> {
         if ready && pod["metadata"]["deletionTimestamp"].is_null() && event["type"] != "DELETED" {
             tell("is ready", String::new());
         }
-        if !pod["metadata"]["deletionTimestamp"].is_null() {
+        if !pod["metadata"]["deletionTimestamp"].is_null() && event["type"] != "DELETED" {
             tell("ends", String::new());
         }
         if event["type"] == "DELETED" {

@@ -58,9 +58,6 @@ fn watches() {
     room.change("configmaps/last", &json!({"data": {"a": "9"}}));
     tell(&room, &watch.until("the change", |event| event["object"]["data"]["a"] == "9"));
     drop(watch);
-    room.title("from a version that never was, and one that is forgotten");
-    let answer = room.send("GET", "configmaps?watch=true&resourceVersion=never&timeoutSeconds=1", &[], Vec::new());
-    room.note(format!("  {} {}", answer.code, answer.body["reason"]));
     room.title("one that ends by itself");
     let version = room.look("configmaps")["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
     let ended =
