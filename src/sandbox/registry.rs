@@ -230,7 +230,8 @@ impl Registry {
     ) -> Result<Arc<Value>, Status> {
         let kind = self.kind(resource).ok_or_else(|| Status::not_found(resource, name))?;
         let key = Key::new(resource, namespace, name);
-        self.write(&key, deletion.dry_run, |standing| {
+        let mut last = false;
+        let marked = self.write(&key, deletion.dry_run, |standing| {
             let before = standing.ok_or_else(|| Status::not_found(resource, name))?;
             let meta = &before["metadata"];
             let demands = [
@@ -264,7 +265,11 @@ impl Registry {
             }
             let grace = if resource == kinds::PODS { admission::grace(before, deletion.grace) } else { 0 };
             if grace == 0 && !is_kept(&after) {
-                return Ok(None);
+                // Of a pod a watch hears that it ends even where it is gone at once.
+                last = resource == kinds::PODS;
+                if !last {
+                    return Ok(None);
+                }
             }
             if meta["deletionTimestamp"].is_null() {
                 after["metadata"]["deletionTimestamp"] = json!(later(grace));
@@ -277,7 +282,18 @@ impl Registry {
                 after["status"]["phase"] = json!("Terminating");
             }
             Ok(Some(after))
-        })
+        })?;
+        if last && !deletion.dry_run {
+            // Its node may be quicker.
+            let gone = self.write(&key, false, |standing| {
+                let same = standing.is_none_or(|pod| pod["metadata"]["uid"] == marked["metadata"]["uid"]);
+                Ok(if same { None } else { standing.cloned() })
+            });
+            if let Err(status) = gone {
+                tracing::debug!(status.message, "the pod went by itself");
+            }
+        }
+        Ok(marked)
     }
 
     /// Writes, and gives back what stands afterwards, or what went.
