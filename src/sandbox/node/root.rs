@@ -97,6 +97,8 @@ fn settings(plan: &Plan) -> anyhow::Result<()> {
         ("passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"),
         ("group", "root:x:0:\nnogroup:x:65534:\n"),
         ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        // A name may have several addresses, as a Service's has.
+        ("host.conf", "multi on\n"),
         ("resolv.conf", ""),
     ];
     for (name, text) in files {

@@ -238,7 +238,7 @@ impl Answer<'_> {
             let first = |message: &str| message.lines().next().unwrap_or_default().to_owned();
             room.note(format!("  {code} {}: {}", text(&body["reason"]), first(&text(&body["message"]))));
             let mut details = body["details"].clone();
-            if let Some(causes) = details["causes"].as_array_mut() {
+            if let Some(causes) = details.get_mut("causes").and_then(Value::as_array_mut) {
                 for cause in causes.iter_mut() {
                     cause["message"] = json!(first(cause["message"].as_str().unwrap_or_default()));
                 }
@@ -251,7 +251,9 @@ impl Answer<'_> {
         } else {
             let kind = text(&body["kind"]);
             let name = text(&body["metadata"]["name"]);
-            if let Some(random) = body["metadata"]["generateName"].as_str() {
+            if let Some(random) = body["metadata"]["generateName"].as_str()
+                && kind != "Pod"
+            {
                 room.learn(&name, &format!("{random}RANDOM"));
             }
             room.note(format!("  {code} {kind} {name}").trim_end());
