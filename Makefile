@@ -6,8 +6,8 @@
 .PHONY: help demo test check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-E2E := cargo test --locked --test it e2e:: -- --ignored
-SANDBOX_THREADS := 8 # they mostly wait
+E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
+SANDBOX_THREADS := 8
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
 help: ## Show this
@@ -22,7 +22,7 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	@.ci/need kubectl etcd
 	cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	$(TARGET)/debug/etcd-scale sandbox run -- $(E2E) --test-threads $(SANDBOX_THREADS)
+	$(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 

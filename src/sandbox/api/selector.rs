@@ -122,10 +122,10 @@ fn conditions(text: &str) -> Result<Vec<Condition>, Status> {
 
 /// A field is compared and nothing else.
 fn field_conditions(text: &str) -> Result<Vec<Condition>, Status> {
-    for part in text.split(',').filter(|part| !part.trim().is_empty() && !part.contains('=')) {
-        return Err(Status::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
+    match text.split(',').find(|part| !part.trim().is_empty() && !part.contains('=')) {
+        Some(part) => Err(Status::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))),
+        None => conditions(text),
     }
-    conditions(text)
 }
 
 /// Where the first condition ends: at a comma that is in no parentheses.

@@ -303,9 +303,15 @@ impl Cluster {
         });
         self.registry.create(kinds::SERVICES, NAMESPACE, service, false).unwrap();
         for ordinal in 0..3 {
-            let volume = json!({"metadata": {"name": format!("pv-{ordinal}")}, "spec": {}});
+            let volume = json!({"metadata": {"name": format!("pv-{ordinal}")}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+                "csi": {"driver": "none", "volumeHandle": format!("pv-{ordinal}")},
+            }});
             self.registry.create(kinds::VOLUMES, "", volume, false).unwrap();
-            let claim = json!({"metadata": {"name": format!("data-{ordinal}")}, "spec": {"volumeName": format!("pv-{ordinal}")}});
+            let claim = json!({"metadata": {"name": format!("data-{ordinal}")}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+                "volumeName": format!("pv-{ordinal}"),
+            }});
             self.registry.create(kinds::CLAIMS, NAMESPACE, claim, false).unwrap();
             let bound = self.registry.update(
                 kinds::CLAIMS,
@@ -322,7 +328,12 @@ impl Cluster {
         }
     }
 
-    fn bind(&self, pod: Value) {
+    fn bind(&self, mut pod: Value) {
+        for list in ["containers", "initContainers"] {
+            for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+                container["image"] = container.get("image").cloned().unwrap_or_else(|| json!("etcd"));
+            }
+        }
         self.registry.create(kinds::PODS, NAMESPACE, pod, false).unwrap();
     }
 

@@ -132,7 +132,7 @@ impl Server {
     pub(super) async fn start() -> Self {
         let registry = Registry::new();
         registry.create(kinds::NAMESPACES, "", json!({"metadata": {"name": "here"}}), false).unwrap();
-        let pod = json!({"metadata": {"name": "etcd-0"}, "spec": {"nodeName": "n", "containers": [{"name": "etcd"}]}});
+        let pod = json!({"metadata": {"name": "etcd-0"}, "spec": {"nodeName": "n", "containers": [{"name": "etcd", "image": "etcd"}]}});
         registry.create(kinds::PODS, "here", pod, false).unwrap();
         let status = json!({"phase": "Running", "containerStatuses": [
             {"name": "etcd", "ready": true, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}, "lastState": {}},
