@@ -108,6 +108,7 @@ fn pod_of_a_set() {
     room.leave();
 }
 
+#[expect(clippy::too_many_lines, reason = "one refusal after the other")]
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn validation() {
