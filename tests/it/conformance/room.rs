@@ -282,7 +282,9 @@ impl Answer<'_> {
         }
         let mut lines = Vec::new();
         flatten("", &object, &mut lines);
-        lines.iter().for_each(|line| self.room.note(format!("  {line}")));
+        for line in lines {
+            self.room.note(format!("  {line}"));
+        }
         self
     }
 

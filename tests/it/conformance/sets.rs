@@ -224,5 +224,7 @@ pub(super) fn events(room: &Room, name: &str) {
             format!("{} {} from {source}: {}", text(&event["type"]), text(&event["reason"]), text(&event["message"]))
         })
         .collect();
-    said.iter().for_each(|line| room.note(format!("  event {line}")));
+    for line in said {
+        room.note(format!("  event {line}"));
+    }
 }
