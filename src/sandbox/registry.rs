@@ -230,7 +230,7 @@ impl Registry {
     ) -> Result<Arc<Value>, Status> {
         let kind = self.kind(resource).ok_or_else(|| Status::not_found(resource, name))?;
         let key = Key::new(resource, namespace, name);
-        let mut last = false;
+        let mut at_once = false;
         let marked = self.write(&key, deletion.dry_run, |standing| {
             let before = standing.ok_or_else(|| Status::not_found(resource, name))?;
             let meta = &before["metadata"];
@@ -266,8 +266,8 @@ impl Registry {
             let grace = if resource == kinds::PODS { admission::grace(before, deletion.grace) } else { 0 };
             if grace == 0 && !is_kept(&after) {
                 // Of a pod a watch hears that it ends even where it is gone at once.
-                last = resource == kinds::PODS;
-                if !last {
+                at_once = resource == kinds::PODS;
+                if !at_once {
                     return Ok(None);
                 }
             }
@@ -283,7 +283,7 @@ impl Registry {
             }
             Ok(Some(after))
         })?;
-        if last && !deletion.dry_run {
+        if at_once && !deletion.dry_run {
             // Its node may be quicker.
             let gone = self.write(&key, false, |standing| {
                 let same = standing.is_none_or(|pod| pod["metadata"]["uid"] == marked["metadata"]["uid"]);

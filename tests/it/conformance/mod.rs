@@ -20,5 +20,6 @@ mod rollouts;
 mod room;
 mod sets;
 mod transcript;
+mod validation;
 mod watch;
 mod watches;

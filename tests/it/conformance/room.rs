@@ -282,7 +282,7 @@ impl Answer<'_> {
         }
         let mut lines = Vec::new();
         flatten("", &object, &mut lines);
-        for line in &lines {
+        for line in lines {
             self.room.note(format!("  {line}"));
         }
         self

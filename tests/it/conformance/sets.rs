@@ -224,7 +224,7 @@ pub(super) fn events(room: &Room, name: &str) {
             format!("{} {} from {source}: {}", text(&event["type"]), text(&event["reason"]), text(&event["message"]))
         })
         .collect();
-    for line in &said {
+    for line in said {
         room.note(format!("  event {line}"));
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Watch<'a> {
             let seen = self.seen();
             match seen.iter().position(&last) {
                 Some(at) => Ok(seen[..=at].to_vec()),
-                None => Err(seen.iter().map(|event| told(event).clone()).collect::<Vec<_>>().join(" ")),
+                None => Err(seen.iter().map(told).collect::<Vec<_>>().join(", ")),
             }
         })
     }
