@@ -1,6 +1,6 @@
 //! What is stored where an object says little.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::room::Room;
 use super::sets::Set;
