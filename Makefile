@@ -22,7 +22,7 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	@.ci/need kubectl etcd
 	cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	$(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
+	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 

@@ -258,8 +258,8 @@ impl Registry {
             if let Some(finalizer) = finalizer {
                 let finalizers = &mut after["metadata"]["finalizers"];
                 match finalizers.as_array_mut() {
-                    Some(list) if list.iter().any(|other| other == finalizer) => {}
-                    Some(list) => list.push(json!(finalizer)),
+                    Some(those) if those.iter().any(|other| other == finalizer) => {}
+                    Some(those) => those.push(json!(finalizer)),
                     None => *finalizers = json!([finalizer]),
                 }
             }

@@ -55,9 +55,9 @@ fn no_kubeconfig_is_said_in_one_sentence() {
 #[test]
 fn every_option_that_the_readme_names_exists() {
     let readme = include_str!("../../README.md");
-    let help: String = ["up", "settle", "check", "status", "verify", "snapshot"]
+    let help: String = ["up", "settle", "check", "status", "verify", "snapshot", "sandbox run"]
         .iter()
-        .map(|verb| text(&etcd_scale(&[verb, "--help"]).stdout))
+        .map(|verb| text(&etcd_scale(&verb.split(' ').chain(["--help"]).collect::<Vec<_>>()).stdout))
         .collect();
     // Transcripts show other programs' commands too.
     let own: Vec<&str> = readme.lines().filter(|line| !line.contains("etcdctl")).collect();
