@@ -22,6 +22,8 @@ pub(super) const CLUSTER_ROLES: &str = "clusterroles.rbac.authorization.k8s.io";
 pub(super) const CLUSTER_ROLE_BINDINGS: &str = "clusterrolebindings.rbac.authorization.k8s.io";
 pub(super) const ROLES: &str = "roles.rbac.authorization.k8s.io";
 pub(super) const ROLE_BINDINGS: &str = "rolebindings.rbac.authorization.k8s.io";
+/// Events by their newer name, of which none are kept: they are those of the older name.
+pub(super) const NEWER_EVENTS: &str = "events.events.k8s.io";
 pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 pub(super) const BUDGETS: &str = "poddisruptionbudgets.policy";
 pub(super) const CUSTOM_KINDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -118,6 +120,7 @@ const BUILT_IN: &[Row] = &[
     ("apps", "v1", "statefulsets", "StatefulSet", &["sts"], "nas"),
     ("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", &["hpa"], "nas"),
     ("coordination.k8s.io", "v1", "leases", "Lease", &[], "n"),
+    ("events.k8s.io", "v1", "events", "Event", &["ev"], "n"),
     ("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", &["pdb"], "ns"),
     ("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", &[], ""),
     ("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", &[], ""),

@@ -2,7 +2,7 @@
 //!
 //! - `tls`: the door; `access`: who comes in, and may do what;
 //! - `address`, `query`: what a request is about; `discovery`: the server itself;
-//! - `objects`: the verbs, with `patch`, `strategic`, `selector`, `scale` and `watch`; `answer` and `table` are their forms;
+//! - `objects`: the verbs, with `patch`, `strategic`, `selector`, `scale`, `events` and `watch`; `answer` and `table` are their forms;
 //! - `streams`: into pods, which `pods` reaches through the node;
 //! - `faults`: what a request meets instead.
 
@@ -10,6 +10,7 @@ mod access;
 mod address;
 mod answer;
 mod discovery;
+mod events;
 mod faults;
 mod objects;
 mod patch;

@@ -9,7 +9,7 @@ use super::answer::{Form, json};
 use super::patch::Patch;
 use super::query::Query;
 use super::selector::Selector;
-use super::{scale, watch};
+use super::{events, scale, watch};
 use crate::sandbox::kinds::{self, Kind};
 use crate::sandbox::registry::{Deletion, Part, Propagation, Registry};
 use crate::sandbox::status::{Cause, Status};
@@ -26,7 +26,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    fn object(&self) -> Result<Value, Status> {
+    pub(super) fn object(&self) -> Result<Value, Status> {
         if self.content_type.contains("protobuf") {
             let message =
                 "the body of the request was in an unknown format - accepted media types include: application/json";
@@ -40,7 +40,7 @@ impl Call {
             .map_err(|error| Status::bad_request(format!("error decoding the object: {error}")))
     }
 
-    fn selector(&self) -> Result<Selector, Status> {
+    pub(super) fn selector(&self) -> Result<Selector, Status> {
         let selector = Selector::parse(&self.query.label_selector, &self.query.field_selector)?;
         selector.suits(&self.address.kind)?;
         Ok(selector)
@@ -140,6 +140,9 @@ fn unfit(status: Status) -> Status {
 /// With the `Status` that tells why not.
 pub(super) fn answer(registry: &Registry, call: &Call) -> Result<Response<Body>, Status> {
     let Call { method, address, form, .. } = call;
+    if address.kind.resource() == kinds::NEWER_EVENTS {
+        return events::answer(registry, call);
+    }
     match (method, address.name.is_empty(), address.subresource.as_str()) {
         (&Method::GET | &Method::HEAD, true, "") if call.query.watches() => begin_watch(registry, call),
         (&Method::GET | &Method::HEAD, true, "") => list(registry, call),

@@ -1,4 +1,4 @@
-//! The lock: a Lease as the program under test takes, renews and releases it.
+//! What the program under test writes besides the StatefulSet: its lock, a Lease, and its Events.
 
 use serde_json::json;
 
@@ -47,5 +47,30 @@ fn leases() {
     room.post("leases", &wrong);
     wrong["spec"] = json!({"leaseDurationSeconds": "10"});
     room.brief("POST", "leases", "application/json", &wrong);
+    room.leave();
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn events_of_both_names() {
+    let room = Room::enter("events_of_both_names");
+    let newer = format!("/apis/events.k8s.io/v1/namespaces/{}/events", room.name());
+    let event = json!({
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "set.1", "namespace": room.name()},
+        "regarding": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "set", "namespace": room.name()},
+        "type": "Normal", "reason": "ScaledUp", "action": "patch", "note": "from 1 to 3",
+        "eventTime": "2026-01-01T00:00:00.000000Z", "reportingController": "conf", "reportingInstance": "conf-1",
+    });
+    let fields = ["/apiVersion", "/regarding/name", "/note", "/reason", "/action", "/reportingController"];
+    room.post(&newer, &event).shows(&fields);
+    room.post(&newer, &event);
+    room.title("by the older name");
+    let fields =
+        ["/apiVersion", "/involvedObject/name", "/message", "/reason", "/reportingComponent", "/source", "/count"];
+    room.get("events/set.1").shows(&fields);
+    room.title("told again");
+    let again = json!({"series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z"}});
+    room.patch(&format!("{newer}/set.1"), super::room::MERGE, &again).shows(&["/series/count", "/note"]);
+    room.get("events/set.1").shows(&["/series/count", "/message"]);
     room.leave();
 }
