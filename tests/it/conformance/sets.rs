@@ -223,6 +223,8 @@ pub(super) fn events(room: &Room, name: &str) {
             let source = text(&event["source"]["component"]);
             format!("{} {} from {source}: {}", text(&event["type"]), text(&event["reason"]), text(&event["message"]))
         })
+        // A controller that is too early for a pod's successor says so and tries again: a matter of luck.
+        .filter(|line| !line.contains("could not be completed at this time, please try again"))
         .collect();
     for line in said {
         room.note(format!("  event {line}"));
