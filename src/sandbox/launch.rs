@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +21,27 @@ const LOCK: &str = "lock";
 
 /// A file of the directory: what a sandbox in the background has to say.
 const LOG: &str = "log";
+
+/// How long a sandbox may take to come up: longer than its own limit for the pods, which says more.
+const COMES_UP: Duration = Duration::from_secs(120);
+
+/// How long it may take to end, its pods' grace included.
+const ENDS: Duration = Duration::from_secs(60);
+
+/// Waits for what only blocks, for so long.
+///
+/// # Errors
+/// When it lasts longer.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let (done, outcome) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    let outcome = outcome.recv_timeout(limit);
+    outcome.with_context(|| format!("the sandbox did not {what} within {} s", limit.as_secs()))
+}
 
 /// A sandbox that ends with whoever started it.
 #[derive(Debug)]
@@ -57,7 +81,8 @@ impl Sandbox {
     /// When its process cannot be waited for.
     pub fn end(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
-        self.child.wait().context("cannot wait for the sandbox")?;
+        let mut child = self.child;
+        within(ENDS, "end", move || child.wait())?.context("cannot wait for the sandbox")?;
         // It has cleared its directory away itself, where nothing was in the way.
         match self.directory.close() {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -104,7 +129,7 @@ pub fn down() -> anyhow::Result<bool> {
     let lock = File::open(directory.join(LOCK))?;
     kill(Pid::from_raw(pid), Signal::SIGTERM).with_context(|| format!("cannot end process {pid}"))?;
     // It holds the lock for as long as it lives.
-    lock.lock().context("cannot wait for the sandbox to end")?;
+    within(ENDS, "end", move || lock.lock())?.context("cannot wait for the sandbox to end")?;
     // It has cleared its directory away itself, where nothing was in the way.
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -201,7 +226,8 @@ fn command(settings: &Settings, directory: &Path) -> anyhow::Result<Command> {
 fn await_ready(child: &mut Child) -> anyhow::Result<()> {
     let stdout = child.stdout.take().context("its output is piped")?;
     let mut line = String::new();
-    if BufReader::new(stdout).read_line(&mut line)? > 0 {
+    let heard = within(COMES_UP, "come up", move || BufReader::new(stdout).read_line(&mut line))??;
+    if heard > 0 {
         return Ok(());
     }
     let status = child.wait()?;
