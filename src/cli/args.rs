@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::Connection;
-use crate::model::{HashPolicy, RolloutPolicy, SizeEnv};
+use crate::model::{HashPolicy, JoinChoice, RolloutPolicy, SizeEnv};
 use crate::report::{Color, Format, Style};
 
 /// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
@@ -51,7 +51,7 @@ pub(super) enum Command {
     Sandbox(Sandbox),
 }
 
-const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, promote, \
+const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, restore-command, promote, \
     verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
@@ -255,8 +255,31 @@ pub(super) struct Up {
     #[arg(long, value_name = "NAME")]
     pub(super) size_env: Option<SizeEnvName>,
 
+    /// How the new member joins where its image adds its own pod to the cluster [default: as a learner where that can be
+    /// done]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) join: Option<JoinHow>,
+
     #[command(flatten)]
     pub(super) storage: Storage,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum JoinHow {
+    /// As a learner that gets a vote when it has caught up; the image's script is gone past at its first start
+    Learner,
+    /// As the image does it by itself: as a voter from the start
+    #[value(name = "self")]
+    Itself,
+}
+
+impl From<JoinHow> for JoinChoice {
+    fn from(how: JoinHow) -> Self {
+        match how {
+            JoinHow::Learner => Self::Learner,
+            JoinHow::Itself => Self::Itself,
+        }
+    }
 }
 
 /// Options about what the new member's data lies on.
@@ -361,6 +384,11 @@ pub(super) struct Check {
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
     pub(super) size_env: Option<SizeEnvName>,
+
+    /// How the new member joins where its image adds its own pod to the cluster [default: as a learner where that can be
+    /// done]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) join: Option<JoinHow>,
 
     /// Count Argo CD or Flux as advice
     #[arg(long)]

@@ -18,6 +18,7 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     request.hash = args.hash.map(Into::into);
     request.ignore_reconciler = args.ignore_reconciler;
     request.size_env = args.size_env.map(Into::into);
+    request.join = args.join.map(Into::into).unwrap_or_default();
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);
     }

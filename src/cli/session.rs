@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::args::{DryRun, Running, Storage, Target};
 use super::exit;
 use crate::cluster::Cluster;
-use crate::model::{Change, Goal, GoalRefusal, Observation, Request, SnapshotChoice, Verb};
+use crate::model::{Change, Goal, GoalRefusal, JoinChoice, Observation, Request, SnapshotChoice, Verb};
 use crate::report::Console;
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
 
@@ -21,6 +21,7 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         rollout: None,
         hash: None,
         size_env: None,
+        join: JoinChoice::Auto,
         // Whole, because the record names it to people on other machines.
         snapshot: SnapshotChoice::In(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."))),
         ignore_reconciler: false,

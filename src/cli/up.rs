@@ -18,6 +18,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
     request.size_env = args.size_env.map(Into::into);
+    request.join = args.join.map(Into::into).unwrap_or_default();
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);
     }

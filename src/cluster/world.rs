@@ -169,6 +169,7 @@ impl World for Cluster {
             Change::DeletePod { pod, uid } => self.kubernetes.delete_pod(pod, uid).await?,
             Change::OpenRun { .. }
             | Change::PatchStatefulSet { .. }
+            | Change::RestoreCommand { .. }
             | Change::LowerPartition { .. }
             | Change::DeferRollout { .. }
             | Change::CloseRun => {

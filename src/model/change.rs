@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandPart, MemberId, Observation, Record, patch_operations};
+use super::{CommandEdit, CommandPart, MemberId, Observation, Record, patch_operations};
 
 /// What stands for the database's revision in the name of a snapshot that is yet to be written.
 pub const REVISION: &str = "REVISION";
@@ -65,8 +65,20 @@ pub enum Change {
         /// Words of the command line to replace.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         words: Vec<WordEdit>,
+        /// What the container runs instead, for the new pod's first start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<Box<CommandEdit>>,
         /// The update strategy before and after, where a guard is set.
         strategy: Option<(Value, Value)>,
+    },
+    /// Let the new pod start once more, with the command that the template had before.
+    RestoreCommand {
+        /// The pod.
+        pod: String,
+        /// The command line.
+        edit: Box<CommandEdit>,
+        /// The record, which notes the member that has to come back.
+        record: Box<Record>,
     },
     /// Tell a ConfigMap that the template reads what a new member starts with.
     PatchConfigMap {
@@ -169,6 +181,7 @@ impl Change {
             Self::CreateVolume { .. } => "create-volume",
             Self::AddLearner { .. } => "add-learner",
             Self::PatchStatefulSet { .. } => "patch-statefulset",
+            Self::RestoreCommand { .. } => "restore-command",
             Self::PatchConfigMap { .. } => "patch-config-map",
             Self::Promote { .. } => "promote",
             Self::MoveLeader { .. } => "move-leader",
@@ -195,6 +208,7 @@ impl Change {
                 format!("Guard the {from} pods that are there with the partition")
             }
             Self::PatchStatefulSet { from, to, .. } => format!("Raise the StatefulSet from {from} to {to} pods"),
+            Self::RestoreCommand { pod, .. } => format!("Give {pod} its own command back"),
             Self::PatchConfigMap { name, .. } => format!("Name the new member in ConfigMap {name}"),
             Self::Promote { name, .. } => format!("Promote {name} to a voter"),
             Self::MoveLeader { from, to } => format!("Move leadership from {} to {}", from.1, to.1),
@@ -247,6 +261,7 @@ impl Change {
             }
             Self::OpenRun { .. }
             | Self::PatchStatefulSet { .. }
+            | Self::RestoreCommand { .. }
             | Self::LowerPartition { .. }
             | Self::DeferRollout { .. }
             | Self::CloseRun => {
@@ -271,11 +286,11 @@ impl Change {
             Self::PatchStatefulSet { from, to, .. } if from == to => "put the update strategy back".to_owned(),
             Self::PatchConfigMap { .. } => "set the keys back to their old values".to_owned(),
             Self::PatchStatefulSet { from, .. } => {
-                format!("remove the learner, then set replicas back to {from} and the variables to their old values")
+                format!("remove the new member, then set replicas back to {from} and the variables to their old values")
             }
             Self::Promote { .. } => "a voter can only be removed again, by scaling down".to_owned(),
             Self::MoveLeader { .. } => "move leadership back the same way".to_owned(),
-            Self::LowerPartition { .. } | Self::DeletePod { .. } => {
+            Self::RestoreCommand { .. } | Self::LowerPartition { .. } | Self::DeletePod { .. } => {
                 "none needed: the pod comes back with its own data".to_owned()
             }
         }
@@ -291,7 +306,14 @@ mod tests {
         let changes = [
             Change::SaveSnapshot { pod: "a-0".into(), file: "x".into(), revision: true },
             Change::AddLearner { name: "a-1".into(), peer_url: "http://a-1:2380".into() },
-            Change::PatchStatefulSet { from: 1, to: 2, env: Vec::new(), words: Vec::new(), strategy: None },
+            Change::PatchStatefulSet {
+                from: 1,
+                to: 2,
+                env: Vec::new(),
+                words: Vec::new(),
+                command: None,
+                strategy: None,
+            },
             Change::CreateVolume { name: "v-1".into(), claim: "c-1".into(), manifest: Value::Null },
             Change::PatchConfigMap { name: "m".into(), data: Vec::new() },
             Change::Promote { member: MemberId(1), name: "a-1".into() },

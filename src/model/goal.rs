@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Observation, Record, Stage};
+use super::{JoinChoice, Observation, Record, Stage};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,8 @@ pub struct Request {
     pub hash: Option<HashPolicy>,
     /// `--size-env`, where it was given.
     pub size_env: Option<SizeEnv>,
+    /// `--join`.
+    pub join: JoinChoice,
     /// `--snapshot`, `--no-snapshot`.
     pub snapshot: SnapshotChoice,
     /// `--ignore-reconciler`.
@@ -132,6 +134,8 @@ pub struct Goal {
     pub hash: HashPolicy,
     /// Which variable follows the size.
     pub size_env: SizeEnv,
+    /// How the new member is to join.
+    pub join: JoinChoice,
     /// Whether and where a snapshot is saved.
     pub snapshot: SnapshotChoice,
     /// Go on although Argo CD, Flux or an operator reconciles the StatefulSet.
@@ -356,6 +360,7 @@ impl Goal {
             hash: request.hash.or(kept.map(|record| record.hash)).unwrap_or(HashPolicy::Followers),
             // The variable decides what the patch was: a later choice must not change it half-way.
             size_env: kept.map(|record| record.size_env.clone()).or(request.size_env.clone()).unwrap_or(SizeEnv::Auto),
+            join: request.join,
             snapshot: request.snapshot.clone(),
             ignore_reconciler: request.ignore_reconciler || kept.is_some_and(|record| record.ignore_reconciler),
             ignore_diskpools: request.ignore_diskpools || kept.is_some_and(|record| record.ignore_diskpools),

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Answer, Change, ClusterId, CommandPart, ContainerState, EnvSource, EnvVar, Known, Member, MemberId, MemberStatus,
-    Observation, Pod, Question, RUN_ANNOTATION, Rollout, Volume, new_member_name, strategy_is_on_delete,
+    Answer, Change, ClusterId, CommandEdit, CommandPart, ContainerState, EnvSource, EnvVar, Known, Member, MemberId,
+    MemberStatus, Observation, Pod, Question, RUN_ANNOTATION, Rollout, Template, Volume, new_member_name,
+    strategy_is_on_delete,
 };
 
 /// Something that the world may do next on its own.
@@ -18,6 +19,8 @@ use super::{
 pub enum Move {
     /// The controller creates the pod of an ordinal.
     PodCreated(i32),
+    /// The script of a pod adds its member, as a voter.
+    MemberAddedItself(i32),
     /// The etcd of a pod starts and, where it is new, joins.
     MemberStarted(i32),
     /// A learner applies everything that its leader has.
@@ -75,18 +78,9 @@ impl Observation {
                 }
             }
             Change::AddLearner { peer_url, .. } => {
-                if let Some(members) = next.members.known_mut() {
-                    let id = members.list.iter().map(|member| member.id.0).max().unwrap_or(0).wrapping_add(1);
-                    members.list.push(Member {
-                        id: MemberId(id),
-                        name: String::new(),
-                        peer_urls: vec![peer_url.clone()],
-                        client_urls: Vec::new(),
-                        learner: true,
-                    });
-                }
+                next.add_member(peer_url.clone(), true);
             }
-            Change::PatchStatefulSet { to, env, words, strategy, .. } => {
+            Change::PatchStatefulSet { to, env, words, command, strategy, .. } => {
                 set.replicas = *to;
                 for edit in env {
                     let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
@@ -106,12 +100,20 @@ impl Observation {
                         word.clone_from(&edit.to);
                     }
                 }
-                if !(env.is_empty() && words.is_empty()) {
+                if let Some(edit) = command {
+                    set.template.run(edit);
+                }
+                if !(env.is_empty() && words.is_empty() && command.is_none()) {
                     set.update_revision = format!("{}-at-{to}", set.name);
                 }
                 if let Some((_, strategy)) = strategy {
                     set.strategy = strategy.clone();
                 }
+            }
+            Change::RestoreCommand { edit, record, .. } => {
+                set.template.run(edit);
+                set.update_revision = format!("{}-restored-at-{}", set.name, record.to);
+                set.annotations.insert(RUN_ANNOTATION.to_owned(), record.to_annotation());
             }
             Change::Promote { member, .. } => {
                 if let Some(members) = next.members.known_mut()
@@ -152,8 +154,7 @@ impl Observation {
                 continue;
             };
             match self.status_of_pod(&pod.name) {
-                None if self.member_of_ordinal(ordinal).is_some() => moves.push(Move::MemberStarted(ordinal)),
-                None => {}
+                None => moves.extend(self.first_move_of(ordinal)),
                 Some(status) => {
                     if status.learner && self.leader_status().is_some_and(|l| l.raft_index > status.raft_applied) {
                         moves.push(Move::CaughtUp(ordinal));
@@ -167,7 +168,8 @@ impl Observation {
             }
         }
         let others_ready = |ordinal: i32| {
-            self.pods.iter().filter(|pod| pod.ordinal != ordinal).all(Pod::fully_ready)
+            // Under OrderedReady the controller passes over no pod that is not ready, not even the one to replace.
+            self.pods.iter().filter(|pod| set.ordered_ready || pod.ordinal != ordinal).all(Pod::fully_ready)
                 && self.pods.len() == usize::try_from(set.replicas).unwrap_or_default()
         };
         if let Some(ordinal) = Rollout::of(self).freed().next().filter(|ordinal| others_ready(*ordinal)) {
@@ -194,6 +196,11 @@ impl Observation {
                 next.pods.push(pod);
                 next.pods.sort_by_key(|pod| pod.ordinal);
             }
+            Move::MemberAddedItself(ordinal) => {
+                if let Some(url) = next.peer_url(*ordinal) {
+                    next.add_member(url, false);
+                }
+            }
             Move::MemberStarted(ordinal) => next.start_member(*ordinal),
             Move::CaughtUp(ordinal) => {
                 let leader = next.leader_status().map_or(0, |leader| leader.raft_index);
@@ -217,6 +224,29 @@ impl Observation {
             Move::MemberFailed(ordinal) => next.silence(*ordinal),
         }
         next
+    }
+
+    /// What the etcd of a pod that does not answer may do. A script that adds its own member waits for ever where somebody
+    /// else has.
+    fn first_move_of(&self, ordinal: i32) -> Option<Move> {
+        let (_, container) = self.statefulset.template.etcd()?;
+        let itself = container.joins_by_itself().is_some();
+        match self.member_of_ordinal(ordinal) {
+            None => itself.then_some(Move::MemberAddedItself(ordinal)),
+            Some(member) => (member.started() || !(itself && member.learner)).then_some(Move::MemberStarted(ordinal)),
+        }
+    }
+
+    fn add_member(&mut self, peer_url: String, learner: bool) {
+        let Some(members) = self.members.known_mut() else { return };
+        let id = members.list.iter().map(|member| member.id.0).max().unwrap_or(0).wrapping_add(1);
+        members.list.push(Member {
+            id: MemberId(id),
+            name: String::new(),
+            peer_urls: vec![peer_url],
+            client_urls: Vec::new(),
+            learner,
+        });
     }
 
     fn status_of_ordinal_mut(&mut self, ordinal: i32) -> Option<&mut MemberStatus> {
@@ -320,6 +350,16 @@ impl Observation {
                 ..like
             }),
         );
+    }
+}
+
+impl Template {
+    /// The template with another command line.
+    fn run(&mut self, edit: &CommandEdit) {
+        if let Some(container) = self.containers.get_mut(edit.container) {
+            container.command.clone_from(&edit.to.command);
+            container.args.clone_from(&edit.to.args);
+        }
     }
 }
 

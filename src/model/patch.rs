@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, Observation};
+use super::{Change, CommandEdit, CommandPart, Observation};
 
 /// The annotation that carries a run's record.
 pub const RUN_ANNOTATION: &str = "etcd-scale.io/run";
@@ -38,7 +38,7 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
             operations.push(json!({"op": "add", "path": RUN_ANNOTATION_POINTER, "value": record.to_annotation()}));
         }
         Change::CloseRun => operations.push(json!({"op": "remove", "path": RUN_ANNOTATION_POINTER})),
-        Change::PatchStatefulSet { from, to, env, words, strategy } => {
+        Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
             operations.push(test("/spec/replicas", &json!(from)));
             for edit in env {
                 let list = format!("/spec/template/spec/containers/{}/env", edit.container);
@@ -65,12 +65,19 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
                 operations.push(test(&word, &json!(edit.from)));
                 operations.push(json!({"op": "replace", "path": word, "value": edit.to}));
             }
+            if let Some(edit) = command {
+                set_command(&mut operations, edit);
+            }
             if let Some((from, to)) = strategy {
                 set_strategy(&mut operations, from, to);
             }
             if from != to {
                 operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": to}));
             }
+        }
+        Change::RestoreCommand { edit, record, .. } => {
+            set_command(&mut operations, edit);
+            operations.push(json!({"op": "add", "path": RUN_ANNOTATION_POINTER, "value": record.to_annotation()}));
         }
         Change::LowerPartition { from, to, .. } => set_strategy(&mut operations, from, to),
         Change::SaveSnapshot { .. }
@@ -86,6 +93,25 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
 
 fn test(path: &str, value: &Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
+}
+
+/// Each of the two lists may be absent, before or after.
+fn set_command(operations: &mut Vec<Value>, edit: &CommandEdit) {
+    let lists = [
+        (CommandPart::Command, &edit.from.command, &edit.to.command),
+        (CommandPart::Args, &edit.from.args, &edit.to.args),
+    ];
+    for (part, from, to) in lists.into_iter().filter(|(_, from, to)| from != to) {
+        let path = format!("/spec/template/spec/containers/{}/{}", edit.container, part.field());
+        if !from.is_empty() {
+            operations.push(test(&path, &json!(from)));
+        }
+        if to.is_empty() {
+            operations.push(json!({"op": "remove", "path": path}));
+        } else {
+            operations.push(json!({"op": "add", "path": path, "value": to}));
+        }
+    }
 }
 
 /// The whole strategy is tested and set: its parts may be absent, and what is put back must be exactly what was.

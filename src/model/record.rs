@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Goal, HashPolicy, Observation, RolloutPolicy, SizeEnv, Verb, volumes_to_make};
+use super::{Goal, HashPolicy, Join, MemberId, Observation, RolloutPolicy, SizeEnv, Verb, volumes_to_make};
 
 /// The form of the record that this version writes.
 pub const RECORD_VERSION: u32 = 1;
@@ -54,6 +54,16 @@ pub struct Record {
     /// Names of the volumes that the run makes. Written before they are, so that none is ever taken for another's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
+    /// How the new member joins.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub join: Join,
+    /// The learner whose pod got its own command back, where it was started without. Written with the same patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<MemberId>,
+}
+
+fn is_plain(join: &Join) -> bool {
+    *join == Join::Learner
 }
 
 impl Record {
@@ -105,6 +115,9 @@ impl Record {
                 .map(|record| record.volumes.clone())
                 .filter(|volumes| !volumes.is_empty())
                 .unwrap_or_else(|| volumes_to_make(observation, goal)),
+            // What forbids a way to join is refused before anything is written.
+            join: first.map_or_else(|| Join::of(observation, goal).unwrap_or_default(), |record| record.join.clone()),
+            restored: first.and_then(|record| record.restored),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Observation, Record, Rollout, Verb};
+use super::{Join, Observation, Record, Rollout, Verb};
 
 /// A named place on the way from one size to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,7 +55,10 @@ impl Stage {
             replicas if replicas == record.to => true,
             _ => return Self::Overtaken,
         };
+        let itself = record.join == Join::Itself;
         match (members.by_peer_url(&url), grown) {
+            (None, true) if itself => Self::Joining,
+            (Some(member), true) if itself && !member.started() => Self::Joining,
             (None, false) => Self::Opened,
             (None, true) | (Some(super::Member { learner: false, .. }), false) => Self::Overtaken,
             (Some(_), false) => Self::LearnerAdded,

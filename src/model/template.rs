@@ -46,6 +46,9 @@ pub struct Container {
     pub readiness_path: Option<String>,
     /// The command of the readiness probe, where it is one.
     pub readiness_command: Option<Vec<String>>,
+    /// Whether something runs in it before it is ended (`lifecycle.preStop`).
+    #[serde(default)]
+    pub pre_stop: bool,
 }
 
 /// One environment variable.
@@ -217,6 +220,10 @@ impl Container {
     /// dead-locks with, or removes, a member that was added beforehand: Bitnami's scripts go by the two variables, and
     /// newer ones remove a member with their own peer URL before they add it again.
     pub fn joins_by_itself(&self) -> Option<String> {
+        // Where etcd itself is what starts, no script does anything before.
+        if self.command.first().is_some_and(|program| program.rsplit('/').next() == Some("etcd")) {
+            return None;
+        }
         let variable = ["ETCD_ON_K8S", "MY_STS_NAME"].into_iter().find(|name| self.names(name));
         if let Some(name) = variable {
             return Some(format!("{name} is set"));
@@ -225,8 +232,9 @@ impl Container {
             return Some("its command runs `member add`".to_owned());
         }
         // With a command of the template's own the image's entry point never runs.
-        let bitnami = self.image.split('/').any(|part| part.starts_with("bitnami"));
-        (self.command.is_empty() && bitnami).then(|| format!("{} is Bitnami's", self.image))
+        let descends =
+            self.image.split('/').any(|part| part.starts_with("bitnami")) || self.image.contains("openebs/etcd");
+        (self.command.is_empty() && descends).then(|| format!("{} descends from Bitnami's", self.image))
     }
 
     /// Whether the variable is set in the template at all, from whatever source.
@@ -431,7 +439,7 @@ fn within(path: &str, directory: &str) -> bool {
 }
 
 /// Splits a command line or script into words well enough to find flags and programs in it, each with its place.
-fn shell_words(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+pub(super) fn shell_words(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '`'))
         .map(|word| word.trim_matches(|c| matches!(c, '"' | '\'' | '(' | ')')))
         .filter(|word| !word.is_empty() && *word != "\\")

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::Change;
+use crate::model::{Change, CommandEdit};
 
 /// What a patch changes, as lines of a diff. Empty for changes elsewhere.
 pub(super) fn diff(change: &Change) -> Vec<String> {
@@ -12,7 +12,7 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
         lines.extend(to.map(|to| format!("+ {path}: {to}")));
     };
     match change {
-        Change::PatchStatefulSet { from, to, env, words, strategy } => {
+        Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
             if from != to {
                 replace("spec.replicas", Some(from.to_string()), Some(to.to_string()));
             }
@@ -29,8 +29,16 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
                     replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));
                 }
             }
+            for (path, from, to) in command.iter().flat_map(|edit| command_lines(edit)) {
+                replace(&path, from, to);
+            }
             if let Some((from, to)) = strategy {
                 replace("spec.updateStrategy", present(from), present(to));
+            }
+        }
+        Change::RestoreCommand { edit, .. } => {
+            for (path, from, to) in command_lines(edit) {
+                replace(&path, from, to);
             }
         }
         Change::LowerPartition { from, to, .. } => replace("spec.updateStrategy", present(from), present(to)),
@@ -58,6 +66,19 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
         | Change::CloseRun => {}
     }
     lines
+}
+
+/// Path, old and new value of each list of a command line that changes.
+fn command_lines(edit: &CommandEdit) -> Vec<(String, Option<String>, Option<String>)> {
+    let shown = |list: &[String]| (!list.is_empty()).then(|| Value::from(list).to_string());
+    let lists = [("command", &edit.from.command, &edit.to.command), ("args", &edit.from.args, &edit.to.args)];
+    lists
+        .into_iter()
+        .filter(|(_, from, to)| from != to)
+        .map(|(field, from, to)| {
+            (format!("spec.template.spec.containers[{}].{field}", edit.container), shown(from), shown(to))
+        })
+        .collect()
 }
 
 fn present(value: &Value) -> Option<String> {

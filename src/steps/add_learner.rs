@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{Change, Fact, Goal, Observation, healthy_for_change, new_member_name, new_peer_url};
-use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict, Wait, Wake};
+use super::voters_to_be_healthy;
+use crate::model::{Change, Goal, Join, Observation, new_member_name, new_peer_url};
+use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict};
 
 /// etcd refuses additions until every peer has been connected for 5 s (`HealthInterval`, server/etcdserver/server.go);
 /// after this long it is no longer that.
@@ -28,6 +29,11 @@ impl Step for AddLearner {
             let url = member.peer_urls.first().map_or("", String::as_str);
             return Verdict::done(format!("member {} is in the list with {url}", member.id));
         }
+        match Join::of(observation, goal) {
+            Err(fact) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
+            Ok(Join::Itself) => return Verdict::done("left to the pod's own start, which adds it as a voter"),
+            Ok(Join::Learner | Join::Bypass { .. }) => {}
+        }
         let members = observation.members.known().filter(|members| members.by_quorum);
         if members.is_some() && set.replicas != goal.from {
             return Verdict::Refuse(Refusal::because(
@@ -35,24 +41,8 @@ impl Step for AddLearner {
                 "its claim may hold a removed member's data; scale back, clear that claim, and run the same command again",
             ));
         }
-        let mut facts = healthy_for_change(observation, None);
-        if let Some(voters) =
-            members.map(|members| members.voters().count()).filter(|voters| i32::try_from(*voters) != Ok(goal.from))
-        {
-            facts.push(Fact::new(
-                format!("the member list has {voters} voters, and the run began with {}", goal.from),
-                "somebody changed the membership meanwhile; look with `etcd-scale status`",
-            ));
-        }
-        if let Some(fact) = facts.first() {
-            return Verdict::Wait(Wait {
-                until: "every voter to be healthy".to_owned(),
-                seen: fact.fact.clone(),
-                progress: None,
-                limit: goal.timeout,
-                wake: Wake::Members,
-                way_out: fact.advice.clone(),
-            });
+        if let Some(wait) = voters_to_be_healthy(observation, goal) {
+            return wait;
         }
         if let Some(failing) = trail.failing("add-learner")
             && failing.last.kind == TroubleKind::NotYet

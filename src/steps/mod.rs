@@ -6,6 +6,7 @@ mod hashes;
 mod patch_statefulset;
 mod precheck;
 mod promote;
+mod restore_command;
 mod settle_rollout;
 mod snapshot;
 mod verify;
@@ -18,12 +19,13 @@ pub use hashes::{Hashes, compare_hashes};
 pub use patch_statefulset::{PatchStatefulSet, not_etcd};
 pub use precheck::Precheck;
 pub use promote::Promote;
+pub use restore_command::RestoreCommand;
 pub use settle_rollout::SettleRollout;
 pub use snapshot::{Snapshot, snapshot_source};
 pub use verify::Verify;
 pub use wait_join::WaitJoin;
 
-use crate::model::{Goal, Observation};
+use crate::model::{Fact, Goal, Observation, healthy_for_change};
 use crate::runbook::{Step, Verdict, Wait, Wake};
 
 /// Without a list that a quorum stands behind there is nothing to judge membership by.
@@ -38,6 +40,30 @@ fn members_to_answer(observation: &Observation, goal: &Goal) -> Verdict {
     })
 }
 
+/// Whether every voter the run began with is there and healthy, as each change of the membership wants it: the wait for
+/// it, where not.
+fn voters_to_be_healthy(observation: &Observation, goal: &Goal) -> Option<Verdict> {
+    let mut facts = healthy_for_change(observation, None);
+    let members = observation.members.known().filter(|members| members.by_quorum);
+    if let Some(voters) =
+        members.map(|members| members.voters().count()).filter(|voters| i32::try_from(*voters) != Ok(goal.from))
+    {
+        facts.push(Fact::new(
+            format!("the member list has {voters} voters, and the run began with {}", goal.from),
+            "somebody changed the membership meanwhile; look with `etcd-scale status`",
+        ));
+    }
+    let fact = facts.into_iter().next()?;
+    Some(Verdict::Wait(Wait {
+        until: "every voter to be healthy".to_owned(),
+        seen: fact.fact,
+        progress: None,
+        limit: goal.timeout,
+        wake: Wake::Members,
+        way_out: fact.advice,
+    }))
+}
+
 /// The steps of `up`.
 pub fn up() -> Vec<Box<dyn Step>> {
     vec![
@@ -47,6 +73,7 @@ pub fn up() -> Vec<Box<dyn Step>> {
         Box::new(AddLearner),
         Box::new(PatchStatefulSet),
         Box::new(WaitJoin),
+        Box::new(RestoreCommand),
         Box::new(Promote),
         Box::new(Verify),
         Box::new(SettleRollout),

@@ -1,10 +1,10 @@
 //! `patch-statefulset`: ask for one more pod, tell the template, and guard the old pods, in one patch.
 
-use super::members_to_answer;
+use super::{members_to_answer, voters_to_be_healthy};
 use crate::model::{
-    Answer, Change, CommandPart, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, KeyEdit, Known, Observation,
-    PeerList, Question, SizeEnv, SizeVariable, StateVariable, StatefulSet, WordEdit, guarded_strategy, peers_in,
-    same_peers, wanted_peers,
+    Answer, Change, CommandEdit, CommandPart, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, Join, KeyEdit,
+    Known, Observation, PeerList, Question, SizeEnv, SizeVariable, StateVariable, StatefulSet, WordEdit,
+    guarded_strategy, peers_in, same_peers, wanted_peers,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
@@ -44,7 +44,12 @@ impl Step for PatchStatefulSet {
             return members_to_answer(observation, goal);
         };
         let url = observation.peer_url(goal.new_ordinal(set.start));
-        if url.and_then(|url| members.by_peer_url(&url)).is_none() {
+        if edits.join == Join::Itself {
+            // Its pod changes the membership as soon as it starts.
+            if let Some(wait) = voters_to_be_healthy(observation, goal) {
+                return wait;
+            }
+        } else if url.and_then(|url| members.by_peer_url(&url)).is_none() {
             return Verdict::Refuse(Refusal::because(
                 "the new member is no longer in the member list, so its pod could not join",
                 "somebody removed it; run the same command again to begin anew",
@@ -61,6 +66,7 @@ impl Step for PatchStatefulSet {
                         to: goal.from,
                         env: Vec::new(),
                         words: Vec::new(),
+                        command: None,
                         strategy: Some(strategy),
                     },
                     reason: "the list of peers is in a ConfigMap, and a change of it must restart no pod".to_owned(),
@@ -71,10 +77,18 @@ impl Step for PatchStatefulSet {
                 reason: "its pod reads from there whom to join; the pods that run do not read it again".to_owned(),
             });
         }
-        let reason = if strategy.is_some() {
-            "its pod starts from the new template; the partition keeps the old pods from restarting"
+        let guard = if strategy.is_some() {
+            "the partition keeps the old pods from restarting"
         } else {
-            "its pod starts from the new template; under OnDelete the old pods stay as they are"
+            "under OnDelete the old pods stay as they are"
+        };
+        let reason = match &edits.join {
+            Join::Learner => format!("its pod starts from the new template; {guard}"),
+            Join::Bypass { edit } => format!(
+                "its pod starts {} itself, past the script that would add it once more; {guard}",
+                edit.to.command.join(" ")
+            ),
+            Join::Itself => format!("its pod adds itself as a voter when it starts; {guard}"),
         };
         Verdict::Change(Proposal {
             change: Change::PatchStatefulSet {
@@ -82,9 +96,10 @@ impl Step for PatchStatefulSet {
                 to: goal.to,
                 env: edits.env,
                 words: edits.words,
+                command: edits.command.map(Box::new),
                 strategy,
             },
-            reason: reason.to_owned(),
+            reason,
         })
     }
 }
@@ -96,15 +111,19 @@ pub(super) struct Edits {
     pub(super) env: Vec<EnvEdit>,
     /// Words of the template's command line.
     pub(super) words: Vec<WordEdit>,
+    /// What the container runs instead, for the new pod's first start.
+    pub(super) command: Option<CommandEdit>,
     /// Keys of a ConfigMap.
     pub(super) config_map: Option<(String, Vec<KeyEdit>)>,
     /// Where the list of peers was found.
     pub(super) peers: String,
+    /// How the new member joins.
+    pub(super) join: Join,
 }
 
 impl Edits {
     fn is_empty(&self) -> bool {
-        self.env.is_empty() && self.words.is_empty() && self.config_map.is_none()
+        self.env.is_empty() && self.words.is_empty() && self.command.is_none() && self.config_map.is_none()
     }
 }
 
@@ -134,7 +153,11 @@ pub(super) fn joining_edits(observation: &Observation, goal: &Goal) -> Result<Ed
     let Some((index, container)) = set.template.etcd() else {
         return Err(Obstacle::fact(not_etcd(set), "name the StatefulSet that runs etcd"));
     };
-    let mut edits = Edits::default();
+    let mut edits = Edits { join: Join::of(observation, goal).map_err(Obstacle::Fact)?, ..Edits::default() };
+    if let Join::Bypass { edit } = &edits.join {
+        // Once its pod is asked for, giving it its own command back is a step of its own.
+        edits.command = Some(edit.clone()).filter(|_| set.replicas == goal.from);
+    }
     match size_variable(set, container, goal) {
         SizeVariable::None => {}
         SizeVariable::One(name) => edits.env.push(edit(index, container, &name, &goal.to.to_string())),

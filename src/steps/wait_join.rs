@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::members_to_answer;
-use crate::model::{Answer, Goal, Known, Member, Observation, Pod, Question};
+use crate::model::{Answer, Goal, Join, Known, Member, Observation, Pod, Question};
 use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// A container that has ended this often will not come up by itself. Fewer is common while the Service's name of the
@@ -42,23 +42,63 @@ impl Step for WaitJoin {
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
             return members_to_answer(observation, goal);
         };
-        let Some(member) = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url)) else {
+        let coming = Coming { observation, goal, trail, until: UNTIL };
+        let member = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url));
+        let itself = Join::of(observation, goal).is_ok_and(|join| join == Join::Itself);
+        if member.is_none() && !itself {
             return Verdict::Refuse(Refusal::because(
                 format!("the member for {pod_name} is no longer in the member list"),
                 "somebody removed it; scale the StatefulSet back, clear the new claim and start again",
             ));
-        };
-        if member.started() {
+        }
+        if let Some(member) = member.filter(|member| member.started()) {
             return Verdict::done(format!("{} has joined as {}", member.name, member.id));
         }
         match observation.pod(ordinal) {
-            None => wait(goal, &format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
-            Some(pod) => judge_pod(observation, goal, trail, member, pod),
+            None => coming.wait(&format!("pod {pod_name} is not created yet"), Wake::Kubernetes),
+            Some(pod) => judge_pod(coming, member, pod),
         }
     }
 }
 
-fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Member, pod: &Pod) -> Verdict {
+/// What is known while a pod's member is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Coming<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) goal: &'a Goal,
+    pub(super) trail: &'a Trail,
+    /// What is waited for.
+    pub(super) until: &'static str,
+}
+
+impl Coming<'_> {
+    pub(super) fn wait(self, seen: &str, wake: Wake) -> Verdict {
+        Verdict::Wait(Wait {
+            until: self.until.to_owned(),
+            seen: seen.to_owned(),
+            progress: None,
+            limit: self.goal.timeout,
+            wake,
+            way_out: format!("mend what holds the pod back and run the same command again; {}", self.meanwhile()),
+        })
+    }
+
+    /// What the member costs as long as it does not run.
+    fn meanwhile(self) -> &'static str {
+        let set = &self.observation.statefulset;
+        match self.observation.member_of_ordinal(self.goal.new_ordinal(set.start)) {
+            Some(member) if !member.learner => {
+                "the new member counts for the quorum already: until it runs the cluster bears one loss less"
+            }
+            Some(_) => "the learner costs no quorum meanwhile",
+            None => "the membership is as it was",
+        }
+    }
+}
+
+/// What is to be said of a pod whose member is not there yet.
+pub(super) fn judge_pod(coming: Coming<'_>, member: Option<&Member>, pod: &Pod) -> Verdict {
+    let Coming { observation, trail, until, .. } = coming;
     let set = &observation.statefulset;
     let name = &pod.name;
     if let Some(status) = observation.status_of_pod(name) {
@@ -71,18 +111,20 @@ fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Mem
                     ours.map(|id| id.to_string()).unwrap_or_default()
                 ),
                 format!(
-                    "its start command ignores the cluster state; take the learner back with `etcdctl member remove \
-                     {}`, scale back, delete the new claim, and mend the template",
-                    member.id
+                    "its start command ignores the cluster state; {}scale back, delete the new claim, and mend the template",
+                    member.map_or_else(String::new, |member| format!(
+                        "take the new member back with `etcdctl member remove {}`, ",
+                        member.id
+                    ))
                 ),
             ));
         }
     }
     let container = set.template.etcd().map_or("etcd", |(_, container)| container.name.as_str());
     let Some(state) = pod.container(container) else {
-        return wait(goal, &format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
+        return coming.wait(&format!("pod {name} is {}", pod.state()), Wake::Kubernetes);
     };
-    let long_enough = trail.waiting_for(UNTIL).is_some_and(|waited| waited >= STUBBORN_FOR);
+    let long_enough = trail.waiting_for(until).is_some_and(|waited| waited >= STUBBORN_FOR);
     let in_vain = |reason: &str| HOPELESS.contains(&reason) || (long_enough && STUBBORN.contains(&reason));
     if let Some(waiting) = state.waiting.as_ref().filter(|waiting| in_vain(&waiting.reason)) {
         return Verdict::Refuse(Refusal::because(
@@ -100,7 +142,7 @@ fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Mem
         };
         return Verdict::Refuse(Refusal::because(
             format!("container {container} of {name} has ended {} times; its last lines:\n{lines}", state.restarts),
-            "mend what it complains of and run the same command again; the learner costs no quorum meanwhile",
+            format!("mend what it complains of and run the same command again; {}", coming.meanwhile()),
         ));
     }
     let seen = if state.running {
@@ -110,17 +152,5 @@ fn judge_pod(observation: &Observation, goal: &Goal, trail: &Trail, member: &Mem
         format!("pod {name} is {}{ended}", pod.state())
     };
     let wake = if state.running { Wake::Members } else { Wake::Kubernetes };
-    wait(goal, &seen, wake)
-}
-
-fn wait(goal: &Goal, seen: &str, wake: Wake) -> Verdict {
-    Verdict::Wait(Wait {
-        until: UNTIL.to_owned(),
-        seen: seen.to_owned(),
-        progress: None,
-        limit: goal.timeout,
-        wake,
-        way_out: "mend what holds the pod back and run the same command again; the learner costs no quorum meanwhile"
-            .to_owned(),
-    })
+    coming.wait(&seen, wake)
 }

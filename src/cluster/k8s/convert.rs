@@ -168,6 +168,7 @@ fn container(container: core::Container) -> Container {
             .collect(),
         readiness_path: readiness.http_get.map(|get| get.path.unwrap_or_else(|| "/".to_owned())),
         readiness_command: readiness.exec.and_then(|exec| exec.command),
+        pre_stop: container.lifecycle.is_some_and(|lifecycle| lifecycle.pre_stop.is_some()),
     }
 }
 

@@ -50,6 +50,7 @@ fn reason(change: &Change) -> &'static str {
         Change::PatchConfigMap { .. } => "ConfigMapPatched",
         Change::AddLearner { .. } => "LearnerAdded",
         Change::PatchStatefulSet { .. } => "ScaledUp",
+        Change::RestoreCommand { .. } => "CommandRestored",
         Change::Promote { .. } => "MemberPromoted",
         Change::MoveLeader { .. } => "LeaderMoved",
         Change::LowerPartition { .. } => "PartitionLowered",

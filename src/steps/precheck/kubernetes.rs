@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    DataDir, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
+    DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
     strategy_is_on_delete,
 };
 use crate::runbook::Finding;
@@ -164,13 +164,6 @@ fn template(context: Context<'_>) -> Vec<Finding> {
             "make sure that they do not tell the new member to found a cluster of its own",
         );
     }
-    if let Some(sign) = container.joins_by_itself() {
-        check.refuse(
-            format!("the image of container {} adds its own pod to the cluster ({sign})", container.name),
-            "grow it as its makers say: etcd-scale adds the member first, which such an entry point does not expect",
-        );
-        return check.end("");
-    }
     match joining_edits(context.observation, context.goal) {
         Err(Obstacle::Fact(fact)) => check.refuse(fact.fact, fact.advice),
         // The check of the members says why.
@@ -179,6 +172,22 @@ fn template(context: Context<'_>) -> Vec<Finding> {
         }
         Ok(edits) => {
             peers.ok(&edits.peers);
+            let sign = container.joins_by_itself().unwrap_or_else(|| "as you say".to_owned());
+            let joins = format!("container {} adds its own pod to the cluster ({sign})", container.name);
+            match &edits.join {
+                Join::Learner => {}
+                Join::Bypass { edit } => check.advise(
+                    format!(
+                        "{joins}: the new pod first starts {} itself, as a learner, then once more with its own command",
+                        edit.to.command.join(" ")
+                    ),
+                    "to leave it to its own command, say --join self",
+                ),
+                Join::Itself => check.advise(
+                    format!("{joins}: the new member votes from the moment it is added, before it has the data"),
+                    "until it has caught up the cluster bears the loss of one member less; there is no learner phase",
+                ),
+            }
             let list: Vec<_> = edits
                 .env
                 .iter()

@@ -1,7 +1,7 @@
 //! Whether the API server would allow the calls that the run needs.
 
 use super::{Check, Context, kubernetes, volumes};
-use crate::model::{Answer, Known, Permission, Question, RolloutPolicy, strategy_is_on_delete};
+use crate::model::{Answer, Join, Known, Permission, Question, RolloutPolicy, strategy_is_on_delete};
 use crate::runbook::Finding;
 
 /// How much a missing permission matters.
@@ -54,8 +54,14 @@ const CONFIG_MAP_ROWS: &[Row] =
     &[("", "configmaps", "get", true, Need::Required), ("", "configmaps", "patch", true, Need::Required)];
 
 fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
-    let deletes = strategy_is_on_delete(&context.observation.statefulset.strategy)
-        && context.goal.rollout != RolloutPolicy::Defer;
+    let set = &context.observation.statefulset;
+    let on_delete = strategy_is_on_delete(&set.strategy);
+    let settles = on_delete && context.goal.rollout != RolloutPolicy::Defer;
+    // The controller replaces no pod that is not ready under OrderedReady.
+    let restores = (on_delete || set.ordered_ready)
+        && context.grows()
+        && matches!(Join::of(context.observation, context.goal), Ok(Join::Bypass { .. }));
+    let deletes = settles || restores;
     let delete: Row = ("", "pods", "delete", true, Need::Required);
     let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };
     let maps: &[Row] = if kubernetes::reads_config_map(context) { CONFIG_MAP_ROWS } else { &[] };

@@ -10,6 +10,7 @@ mod cut_off;
 mod prompts;
 mod puls8;
 mod refusals;
+mod self_joining;
 mod settle;
 mod stillborn;
 mod strategies;

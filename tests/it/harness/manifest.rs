@@ -27,6 +27,10 @@ pub(crate) enum Launch {
     HangsWhenJoining,
     /// As `Exec`, but forms a cluster of its own where it is to join one.
     IgnoresCluster,
+    /// With [`Peers::Variable`]: adds its own pod as a voter, and tries until that passes, as Bitnami's older scripts do.
+    AddsItself,
+    /// With [`Peers::Variable`]: removes the member with its own peer URL first, as the newer ones do.
+    ReplacesItself,
 }
 
 /// Where the list of peers stands, and the cluster state with it.
@@ -170,7 +174,7 @@ impl Manifest {
             )
         };
         let end = match self.launch {
-            Launch::Exec => format!("exec {etcd}\n"),
+            Launch::Exec | Launch::AddsItself | Launch::ReplacesItself => format!("exec {etcd}\n"),
             Launch::Child => format!("trap 'kill \"$child\"; wait' TERM\n{etcd} &\nchild=$!\nwait \"$child\"\n"),
             Launch::EndsWhenJoining => joining("echo 'this script founds clusters, it does not join them'; exit 1"),
             Launch::HangsWhenJoining => joining("trap exit TERM; while :; do sleep 1000 & wait; done"),
@@ -232,7 +236,24 @@ impl Manifest {
                 env.push(json!({"name": "ETCD_INITIAL_CLUSTER", "value": list}));
             }
         }
-        json!({"command": ["etcd"], "args": args, "env": env})
+        let adds = |first: &str| {
+            format!(
+                "if [ \"$ETCD_INITIAL_CLUSTER_STATE\" = existing ] && [ ! -d \"$ETCD_DATA_DIR/member\" ]; then\n  \
+                 own=\"$ETCD_INITIAL_ADVERTISE_PEER_URLS\"\n  \
+                 export ETCDCTL_ENDPOINTS=\"http://{SET}-0.{SERVICE}.{namespace}.svc:2379\"\n{first}  \
+                 until etcdctl member add \"$ETCD_NAME\" --peer-urls \"$own\"; do sleep 1; done\n  \
+                 unset ETCDCTL_ENDPOINTS\nfi\nexec etcd\n"
+            )
+        };
+        let script = match self.launch {
+            Launch::AddsItself => adds(""),
+            Launch::ReplacesItself => adds(
+                "  id=$(etcdctl member list | grep -F \"$own\" | cut -d, -f1)\n  \
+                 if [ -n \"$id\" ]; then etcdctl member remove \"$id\"; fi\n",
+            ),
+            _ => return json!({"command": ["etcd"], "args": args, "env": env}),
+        };
+        json!({"command": ["sh", "-ec"], "args": [script], "env": env})
     }
 
     /// The objects beside the StatefulSet and its Service.

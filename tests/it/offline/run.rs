@@ -176,7 +176,7 @@ async fn two_become_three() {
     );
     assert_eq!(world.observation.statefulset.strategy, before);
     assert_eq!((world.locked, world.released), (1, 1));
-    assert_eq!(summary.steps.len(), 10);
+    assert_eq!(summary.steps.len(), 11);
     assert!(heard.asked.is_empty());
 }
 

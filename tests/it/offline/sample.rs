@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etcd_scale::model::{
-    Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, Known, Member, MemberId,
+    Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, JoinChoice, Known, Member, MemberId,
     MemberStatus, Members, Mount, Node, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, StorageClass,
     Template, Verb, Volume,
 };
@@ -115,6 +115,28 @@ pub(super) fn rok(size: i32) -> Observation {
     }
 }
 
+/// The same with a start script that adds its own pod, and all that etcd is told in variables.
+pub(super) fn self_joining(size: i32) -> Observation {
+    let mut observation = rok(size);
+    let peers: Vec<_> =
+        (0..size).map(|n| format!("rok-etcd-{n}=http://rok-etcd-{n}.rok-etcd-cluster.rok:2380")).collect();
+    let container = &mut observation.statefulset.template.containers[0];
+    container.args = vec!["etcdctl member add \"$ETCD_NAME\" || true\nexec etcd\n".into()];
+    let told = [
+        ("ETCD_INITIAL_CLUSTER", peers.join(",")),
+        ("ETCD_INITIAL_CLUSTER_STATE", "new".to_owned()),
+        ("ETCD_NAME", "$(POD_NAME)".to_owned()),
+        ("ETCD_DATA_DIR", "/data/etcd".to_owned()),
+        ("ETCD_INITIAL_ADVERTISE_PEER_URLS", "http://$(POD_NAME).rok-etcd-cluster.rok:2380".to_owned()),
+        ("ETCD_LISTEN_PEER_URLS", "http://0.0.0.0:2380".to_owned()),
+        ("ETCD_LISTEN_CLIENT_URLS", "http://0.0.0.0:2379".to_owned()),
+        ("ETCD_ADVERTISE_CLIENT_URLS", "http://$(POD_NAME).rok-etcd-cluster.rok:2379".to_owned()),
+    ];
+    container.env =
+        told.into_iter().map(|(name, value)| EnvVar { name: name.into(), source: EnvSource::Literal(value) }).collect();
+    observation
+}
+
 /// The same with another update strategy.
 pub(super) fn with_strategy(size: i32, strategy: Value) -> Observation {
     let mut observation = rok(size);
@@ -131,6 +153,7 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         rollout: None,
         hash: None,
         size_env: None,
+        join: JoinChoice::Auto,
         snapshot: SnapshotChoice::In(PathBuf::from(".")),
         ignore_reconciler: false,
         ignore_diskpools: false,

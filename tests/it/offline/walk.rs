@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use etcd_scale::model::{
-    Change, Goal, GoalRefusal, Known, Move, Observation, Request, RolloutPolicy, healthy_for_change, partition_of,
-    quorum, strategy_is_on_delete,
+    Change, Goal, GoalRefusal, JoinChoice, Known, Move, Observation, Request, RolloutPolicy, healthy_for_change,
+    partition_of, quorum, strategy_is_on_delete,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
 use etcd_scale::steps;
 use serde_json::{Value, json};
 
-use super::sample::{by_hand, rok, up_to, with_strategy};
+use super::sample::{by_hand, rok, self_joining, up_to, with_strategy};
 
 /// A state of world and tool: what is seen, and the step that the tool is at; none when it is not running.
 #[derive(Clone)]
@@ -257,7 +257,15 @@ impl Walk {
                 assert!(learner.raft_applied >= leader.raft_index, "promoted too early:\n{}", way());
             }
             Change::PatchStatefulSet { strategy, .. } => {
-                assert!(members.learners().count() == 1, "a pod without a member:\n{}", way());
+                let joins = |observation: &Observation| {
+                    observation.statefulset.template.etcd().is_some_and(|(_, c)| c.joins_by_itself().is_some())
+                };
+                if joins(&observation.after(change)) {
+                    assert!(healthy(None), "a member of its own making on an unhealthy cluster:\n{}", way());
+                    assert_eq!(members.learners().count(), 0, "its pod would wait for ever:\n{}", way());
+                } else {
+                    assert_eq!(members.learners().count(), 1, "a pod without a member:\n{}", way());
+                }
                 let next = observation.after(change);
                 let guarded =
                     strategy_is_on_delete(&set.strategy) || partition_of(&next.statefulset.strategy) == set.replicas;
@@ -276,7 +284,15 @@ impl Walk {
                     self.check_restart(observation, pod, down, way);
                 }
             }
+            // The learner's pod may go at any time.
+            Change::DeletePod { pod, .. }
+                if members.learners().any(|learner| observation.pod_of(learner).is_some_and(|p| p.name == *pod)) => {}
             Change::DeletePod { pod, .. } => self.check_restart(observation, pod, down, way),
+            Change::RestoreCommand { pod, record, .. } => {
+                let member = observation.status_of_pod(pod).unwrap().member;
+                assert_eq!(record.restored, Some(member), "noted as another:\n{}", way());
+                assert!(members.by_id(member).unwrap().learner, "a voter is restarted:\n{}", way());
+            }
             Change::MoveLeader { to, .. } => {
                 assert!(observation.status_of(to.0).is_some(), "leadership to a member that is down:\n{}", way());
                 assert!(healthy(None), "{}", way());
@@ -363,6 +379,30 @@ fn three_to_four_with_every_kill() {
 fn volumes_by_hand_with_every_kill_and_one_failure_at_a_time() {
     let found = walk(by_hand(2), up_to(3, "run"), 1);
     assert!(found.states > 500, "{found:?}");
+}
+
+#[test]
+fn past_the_script_of_an_image_that_adds_itself_with_every_kill_and_one_failure_at_a_time() {
+    let found = walk(self_joining(2), up_to(3, "run"), 1);
+    assert!(found.states > 500, "{found:?}");
+    walk(self_joining(3), up_to(4, "run"), 0);
+    for strategy in [json!({"type": "OnDelete"}), json!({"type": "RollingUpdate"})] {
+        let mut start = self_joining(2);
+        start.statefulset.strategy = strategy;
+        walk(start.clone(), up_to(3, "run"), 0);
+        start.statefulset.ordered_ready = true;
+        walk(start, up_to(3, "run"), 0);
+    }
+    walk(self_joining(1), up_to(2, "run"), 0);
+}
+
+#[test]
+fn an_image_that_adds_itself_left_to_it_with_every_kill_and_one_failure_at_a_time() {
+    for (size, failures) in [(1, 1), (2, 1), (3, 0)] {
+        let mut request = up_to(size + 1, "run");
+        request.join = JoinChoice::Itself;
+        walk(self_joining(size), request, failures);
+    }
 }
 
 #[test]
