@@ -86,6 +86,9 @@ pub enum Change {
         name: String,
         /// The keys to set.
         data: Vec<KeyEdit>,
+        /// The version that the object must still be of, where a key is new to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
     },
     /// Make the learner a voter.
     Promote {
@@ -166,8 +169,8 @@ pub struct WordEdit {
 pub struct KeyEdit {
     /// The key.
     pub key: String,
-    /// Its value before.
-    pub from: String,
+    /// Its value before; none where it is new.
+    pub from: Option<String>,
     /// Its value after.
     pub to: String,
 }
@@ -284,7 +287,7 @@ impl Change {
                 "`etcdctl member remove` with the new member's id; a learner counts for no quorum".to_owned()
             }
             Self::PatchStatefulSet { from, to, .. } if from == to => "put the update strategy back".to_owned(),
-            Self::PatchConfigMap { .. } => "set the keys back to their old values".to_owned(),
+            Self::PatchConfigMap { .. } => "set the keys back to their old values, and remove new ones".to_owned(),
             Self::PatchStatefulSet { from, .. } => {
                 format!("remove the new member, then set replicas back to {from} and the variables to their old values")
             }
@@ -315,7 +318,7 @@ mod tests {
                 strategy: None,
             },
             Change::CreateVolume { name: "v-1".into(), claim: "c-1".into(), manifest: Value::Null },
-            Change::PatchConfigMap { name: "m".into(), data: Vec::new() },
+            Change::PatchConfigMap { name: "m".into(), data: Vec::new(), version: None },
             Change::Promote { member: MemberId(1), name: "a-1".into() },
             Change::MoveLeader { from: (MemberId(1), "a-0".into()), to: (MemberId(2), "a-1".into()) },
             Change::LowerPartition { frees: None, from: Value::Null, to: Value::Null },

@@ -112,6 +112,8 @@ pub struct Neighbours {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMap {
+    /// Its version.
+    pub version: String,
     /// Whether the API server refuses every change of it.
     pub immutable: bool,
     /// The controller that owns it, as kind and name.

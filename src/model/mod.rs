@@ -5,6 +5,8 @@
 
 mod catch_up;
 mod change;
+mod config_file;
+mod config_text;
 mod endpoint;
 mod goal;
 mod join;
@@ -26,6 +28,8 @@ mod volume;
 
 pub use catch_up::CatchUp;
 pub use change::{Change, EnvEdit, KeyEdit, REVISION, WordEdit, with_revision};
+pub use config_file::ConfigFile;
+pub use config_text::ConfigText;
 pub use endpoint::client_ports;
 pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
 pub use join::{CommandEdit, CommandLine, Join, JoinChoice};
@@ -37,7 +41,7 @@ pub use moves::Move;
 pub use observation::{Claim, Lock, Node, Observation, Service, StorageClass};
 pub use patch::{RUN_ANNOTATION, RUN_ANNOTATION_POINTER, patch_operations};
 pub use peer_list::{PeerList, StateVariable, peers_in, same_peers, wanted_peers};
-pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, replace_ordinal};
+pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, replace_ordinal, replace_pod_name};
 pub use record::{RECORD_VERSION, Record};
 pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, strategy_is_on_delete};
 pub use stage::Stage;

@@ -67,7 +67,7 @@ impl Observation {
                     volumes.push(volume);
                 }
             }
-            Change::PatchConfigMap { name, data } => {
+            Change::PatchConfigMap { name, data, .. } => {
                 for (question, answer) in &mut next.answers {
                     if let (Question::ConfigMap { name: asked, .. }, Answer::ConfigMap(Known::Known(Some(map)))) =
                         (question, answer)

@@ -16,13 +16,20 @@ pub const RUN_ANNOTATION_POINTER: &str = "/metadata/annotations/etcd-scale.io~1r
 /// Every patch of the StatefulSet but the first tests the run's record as it stands, so that a run which was overtaken changes nothing.
 /// The first tests the resource version where there is no record yet, because JSON patches cannot test for absence.
 pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Vec<Value>> {
-    if let Change::PatchConfigMap { data, .. } = change {
-        let each = data.iter().flat_map(|edit| {
+    if let Change::PatchConfigMap { data, version, .. } = change {
+        // JSON patches cannot test for a key's absence.
+        let mut operations: Vec<_> =
+            version.iter().map(|version| test("/metadata/resourceVersion", &json!(version))).collect();
+        for edit in data {
             let path = format!("/data/{}", edit.key.replace('~', "~0").replace('/', "~1"));
-            let set = json!({"op": "replace", "path": path, "value": edit.to});
-            [test(&path, &json!(edit.from)), set]
-        });
-        return Some(each.collect());
+            if let Some(from) = &edit.from {
+                operations.push(test(&path, &json!(from)));
+                operations.push(json!({"op": "replace", "path": path, "value": edit.to}));
+            } else {
+                operations.push(json!({"op": "add", "path": path, "value": edit.to}));
+            }
+        }
+        return Some(operations);
     }
     let set = &observation.statefulset;
     let mut operations = Vec::new();

@@ -1,7 +1,7 @@
 //! How a new member learns of the cluster that it joins: the list of peers and the cluster state, and where each stands.
 
 use super::template::variable_in;
-use super::{Container, EnvSource, FlagValue, Observation, Template, VolumeKind, new_member_name, ordinal_of};
+use super::{Container, EnvSource, FlagValue, Observation, Template, new_member_name, ordinal_of};
 
 /// The variable that etcd reads the list of peers from.
 const LIST: &str = "ETCD_INITIAL_CLUSTER";
@@ -87,12 +87,9 @@ impl Template {
         }
     }
 
-    /// Where a new member's list of peers comes from. Flags beat variables, and `--config-file` beats both.
+    /// Where a new member's list of peers comes from, where etcd reads no configuration file ([`Template::config_file`]).
+    /// Flags beat variables.
     pub fn peer_list(&self, container: &Container) -> PeerList {
-        let file = container.flag("config-file").or_else(|| container.literal("ETCD_CONFIG_FILE").map(str::to_owned));
-        if let Some(file) = file {
-            return PeerList::Fixed(self.place_of_file(container, &file));
-        }
         let mut name = LIST.to_owned();
         let mut flags = container.flags("initial-cluster");
         if let Some(flag) = flags.pop() {
@@ -125,19 +122,6 @@ impl Template {
                 let keys: Vec<_> = keys.collect();
                 if keys.is_empty() { PeerList::Computed } else { PeerList::Perhaps(keys) }
             }
-        }
-    }
-
-    /// A file of the container, with the ConfigMap it comes from where it is one.
-    fn place_of_file(&self, container: &Container, file: &str) -> String {
-        let mount = container
-            .mounts
-            .iter()
-            .filter(|mount| file.starts_with(mount.path.as_str()))
-            .max_by_key(|mount| mount.path.len());
-        match mount.and_then(|mount| self.volumes.get(&mount.volume)) {
-            Some(VolumeKind::ConfigMap(map)) => format!("the etcd configuration file {file} (ConfigMap {map})"),
-            _ => format!("the etcd configuration file {file}"),
         }
     }
 }
@@ -190,7 +174,7 @@ pub fn same_peers(standing: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CommandPart, EnvFrom, EnvVar, Mount};
+    use crate::model::{CommandPart, EnvFrom, EnvVar};
 
     fn running(command: &[&str]) -> Container {
         Container { command: command.iter().map(|word| (*word).to_owned()).collect(), ..Container::default() }
@@ -247,15 +231,6 @@ mod tests {
         container.args = vec!["--initial-cluster".into(), "a-0=http://a-0:2380".into()];
         let PeerList::Flag(flag) = template.peer_list(&container) else { panic!() };
         assert_eq!((flag.part, flag.index, flag.value.as_str()), (CommandPart::Args, 1, "a-0=http://a-0:2380"));
-        // A file beats both.
-        container.args.push("--config-file=/etc/etcd/etcd.yaml".into());
-        container.mounts.push(Mount { volume: "conf".into(), path: "/etc/etcd".into() });
-        let volumes = [("conf".to_owned(), VolumeKind::ConfigMap("etcd-conf".into()))].into();
-        let template = Template { volumes, ..Template::default() };
-        assert_eq!(
-            template.peer_list(&container),
-            PeerList::Fixed("the etcd configuration file /etc/etcd/etcd.yaml (ConfigMap etcd-conf)".into())
-        );
     }
 
     #[test]

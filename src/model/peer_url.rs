@@ -26,6 +26,22 @@ pub fn replace_ordinal(text: &str, statefulset: &str, ordinal: i32) -> Option<St
     Some(format!("{}{ordinal}{}", &text[..from], &text[to..]))
 }
 
+/// The text with one pod's name replaced by another's, wherever it stands as a whole word.
+pub fn replace_pod_name(text: &str, from: &str, to: &str) -> String {
+    let mut new = String::with_capacity(text.len());
+    let mut rest = text;
+    let within = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    while let Some(at) = rest.find(from) {
+        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        let begins = before.chars().next_back().or(new.chars().next_back()).is_none_or(|c| !within(c));
+        let whole = begins && after.chars().next().is_none_or(|c| !within(c));
+        new.push_str(before);
+        new.push_str(if whole { to } else { from });
+        rest = after;
+    }
+    new + rest
+}
+
 /// The first peer URL that a member of this ordinal has, going by the live members' own.
 ///
 /// # Errors
@@ -101,6 +117,13 @@ mod tests {
         assert!(matches!(new_peer_url(&members, "db", 2), Err(PeerUrlError::TwoPatterns(..))));
         assert!(matches!(new_peer_url(&members[..0], "db", 2), Err(PeerUrlError::NoPattern(_))));
         assert_eq!(new_peer_url(&members[..1], "db", 2).as_deref(), Ok("http://db-2.a:2380"));
+    }
+
+    #[test]
+    fn only_whole_names_are_replaced() {
+        let text = "etcd-2: http://etcd-2.etcd:2380, /etcd-2, my-etcd-2, etcd-21, etcd-2-x, etcd-2etcd-2";
+        let wanted = "etcd-3: http://etcd-3.etcd:2380, /etcd-3, my-etcd-2, etcd-21, etcd-2-x, etcd-2etcd-2";
+        assert_eq!(replace_pod_name(text, "etcd-2", "etcd-3"), wanted);
     }
 
     proptest! {

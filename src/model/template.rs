@@ -107,13 +107,16 @@ impl std::fmt::Display for EnvFrom {
 }
 
 /// A volume's place in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount {
     /// The volume's name in the pod.
     pub volume: String,
     /// Where it is mounted.
     pub path: String,
+    /// The part of the volume that is mounted, where it is not the whole; it may name variables as `$(NAME)`.
+    #[serde(default)]
+    pub sub_path: Option<String>,
 }
 
 /// What kind of volume a pod volume is.
@@ -127,9 +130,26 @@ pub enum VolumeKind {
     /// One claim shared by all pods.
     Claim(String),
     /// Files from a ConfigMap.
-    ConfigMap(String),
+    ConfigMap {
+        /// The ConfigMap.
+        name: String,
+        /// Keys and the paths that they appear at; where there are none, each appears under its own name.
+        items: Vec<(String, String)>,
+    },
     /// Anything else, by its field name.
     Other(String),
+}
+
+impl std::fmt::Display for VolumeKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::EmptyDir => f.write_str("an emptyDir"),
+            Self::HostPath(host) => write!(f, "the host path {host}"),
+            Self::Claim(claim) => write!(f, "the claim {claim}, which all pods share"),
+            Self::ConfigMap { name, .. } => write!(f, "the files of ConfigMap {name}"),
+            Self::Other(kind) => write!(f, "a volume of kind {kind}"),
+        }
+    }
 }
 
 /// A template of the claims that each pod gets.
@@ -383,14 +403,8 @@ impl Template {
         match holding {
             Some(mount) if is_claim(&mount) => DataDir::OnClaim(mount.volume.clone()),
             Some(mount) => {
-                let kind = match self.volumes.get(&mount.volume) {
-                    Some(VolumeKind::EmptyDir) => "an emptyDir".to_owned(),
-                    Some(VolumeKind::HostPath(host)) => format!("the host path {host}"),
-                    Some(VolumeKind::Claim(claim)) => format!("the claim {claim}, which all pods share"),
-                    Some(VolumeKind::ConfigMap(map)) => format!("the files of ConfigMap {map}"),
-                    Some(VolumeKind::Other(kind)) => format!("a volume of kind {kind}"),
-                    None => "a volume that the template does not define".to_owned(),
-                };
+                let undefined = || "a volume that the template does not define".to_owned();
+                let kind = self.volumes.get(&mount.volume).map_or_else(undefined, ToString::to_string);
                 DataDir::NotOnClaim(format!("{path} is on {kind}"))
             }
             None => DataDir::NotOnClaim(format!("{path} is in the container's own file system")),
@@ -433,7 +447,7 @@ fn belongs_to_etcd(name: &str) -> bool {
         || name.strip_prefix("ETCD_").is_some_and(|flag| ETCD_NUMERIC_FLAGS.contains(&flag))
 }
 
-fn within(path: &str, directory: &str) -> bool {
+pub(super) fn within(path: &str, directory: &str) -> bool {
     let directory = directory.trim_end_matches('/');
     path == directory || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -493,7 +507,7 @@ mod tests {
                 literal("ETCD_CLUSTER_SIZE", "3"),
                 literal("ETCD_INITIAL_CLUSTER_STATE", "new"),
             ],
-            mounts: vec![Mount { volume: "data".into(), path: "/var/lib/etcd".into() }],
+            mounts: vec![Mount { volume: "data".into(), path: "/var/lib/etcd".into(), ..Mount::default() }],
             ..Container::default()
         }
     }
@@ -561,7 +575,11 @@ mod tests {
     #[test]
     fn a_mount_deeper_down_wins() {
         let mut container = rok();
-        container.mounts.push(Mount { volume: "scratch".into(), path: "/var/lib/etcd/data/".into() });
+        container.mounts.push(Mount {
+            volume: "scratch".into(),
+            path: "/var/lib/etcd/data/".into(),
+            ..Mount::default()
+        });
         let mut volumes = BTreeMap::new();
         volumes.insert("scratch".to_owned(), VolumeKind::EmptyDir);
         let template = Template { containers: vec![container.clone()], volumes, ..Template::default() };

@@ -44,7 +44,14 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
         Change::LowerPartition { from, to, .. } => replace("spec.updateStrategy", present(from), present(to)),
         Change::PatchConfigMap { data, .. } => {
             for edit in data {
-                replace(&format!("data[{}]", edit.key), Some(edit.from.clone()), Some(edit.to.clone()));
+                let path = format!("data[{}]", edit.key);
+                let (from, to) = differing_lines(edit.from.as_deref().unwrap_or_default(), &edit.to);
+                for line in from {
+                    replace(&path, Some(line.to_owned()), None);
+                }
+                for line in to {
+                    replace(&path, None, Some(line.to_owned()));
+                }
             }
         }
         Change::CreateVolume { manifest, .. } => {
@@ -79,6 +86,17 @@ fn command_lines(edit: &CommandEdit) -> Vec<(String, Option<String>, Option<Stri
             (format!("spec.template.spec.containers[{}].{field}", edit.container), shown(from), shown(to))
         })
         .collect()
+}
+
+/// The lines of two texts without those that both begin and both end with.
+fn differing_lines<'a>(from: &'a str, to: &'a str) -> (Vec<&'a str>, Vec<&'a str>) {
+    let (mut from, mut to): (Vec<_>, Vec<_>) = (from.lines().collect(), to.lines().collect());
+    while from.last().is_some_and(|last| to.last() == Some(last)) {
+        from.pop();
+        to.pop();
+    }
+    let same = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+    (from.split_off(same), to.split_off(same))
 }
 
 fn present(value: &Value) -> Option<String> {

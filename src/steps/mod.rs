@@ -1,6 +1,7 @@
 //! The steps of the runbook, one file each, all pure.
 
 mod add_learner;
+mod config_file;
 mod create_volume;
 mod hashes;
 mod patch_statefulset;

@@ -1,5 +1,6 @@
 //! `patch-statefulset`: ask for one more pod, tell the template, and guard the old pods, in one patch.
 
+use super::config_file::file_edits;
 use super::{members_to_answer, voters_to_be_healthy};
 use crate::model::{
     Answer, Change, CommandEdit, CommandPart, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, Join, KeyEdit,
@@ -73,7 +74,7 @@ impl Step for PatchStatefulSet {
                 });
             }
             return Verdict::Change(Proposal {
-                change: Change::PatchConfigMap { name, data },
+                change: Change::PatchConfigMap { name, data, version: edits.version },
                 reason: "its pod reads from there whom to join; the pods that run do not read it again".to_owned(),
             });
         }
@@ -115,6 +116,8 @@ pub(super) struct Edits {
     pub(super) command: Option<CommandEdit>,
     /// Keys of a ConfigMap.
     pub(super) config_map: Option<(String, Vec<KeyEdit>)>,
+    /// The ConfigMap's version, where a key is new to it.
+    pub(super) version: Option<String>,
     /// Where the list of peers was found.
     pub(super) peers: String,
     /// How the new member joins.
@@ -139,7 +142,7 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
-    fn fact(fact: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn fact(fact: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Fact(Fact::new(fact, advice))
     }
 }
@@ -173,6 +176,11 @@ pub(super) fn joining_edits(observation: &Observation, goal: &Goal) -> Result<Ed
                 "name one that stands in the template, or none",
             ));
         }
+    }
+    if let Some(file) = set.template.config_file(container, &set.pod_name(goal.new_ordinal(set.start))) {
+        file_edits(observation, goal, container, &file, &mut edits)?;
+        edits.env.retain(|edit| edit.from.as_ref() != Some(&edit.to));
+        return Ok(edits);
     }
     let mut flags = Vec::new();
     let mut keys = Vec::new();
@@ -232,7 +240,8 @@ pub(super) fn joining_edits(observation: &Observation, goal: &Goal) -> Result<Ed
     Ok(edits)
 }
 
-fn wanted(observation: &Observation, goal: &Goal) -> Result<String, Obstacle> {
+/// The list of peers that the new member has to start with.
+pub(super) fn wanted(observation: &Observation, goal: &Goal) -> Result<String, Obstacle> {
     let set = &observation.statefulset;
     match observation.members.known().filter(|members| members.by_quorum) {
         None => Err(Obstacle::Members),
@@ -285,23 +294,11 @@ fn key_edits(
             continue;
         }
         let place = format!("key {key} of ConfigMap {name}");
-        let elsewhere = "change it where it is made, or let the template carry ETCD_INITIAL_CLUSTER itself";
-        if map.immutable {
-            return Err(Obstacle::fact(format!("{place} has to change, and the ConfigMap is immutable"), elsewhere));
-        }
-        if hash_named(name) {
-            return Err(Obstacle::fact(
-                format!("{place} has to change, and the name carries a hash of what is in it"),
-                elsewhere,
-            ));
-        }
-        if let Some(owner) = &map.owner {
-            return Err(Obstacle::fact(format!("{place} has to change, and {owner} would undo that"), elsewhere));
-        }
+        changeable(map, name, &place)?;
         if to != "existing" && peers_in(&from).is_none() {
-            return Err(Obstacle::fact(format!("{place} is no list of names and peer URLs"), elsewhere));
+            return Err(Obstacle::fact(format!("{place} is no list of names and peer URLs"), ELSEWHERE));
         }
-        let edit = KeyEdit { key: key.clone(), from, to: to.clone() };
+        let edit = KeyEdit { key: key.clone(), from: Some(from), to: to.clone() };
         match &mut edits {
             Some((same, list)) if same == name => list.push(edit),
             Some((other, _)) => {
@@ -316,8 +313,31 @@ fn key_edits(
     Ok(edits)
 }
 
+const ELSEWHERE: &str = "change it where it is made, or let the template carry ETCD_INITIAL_CLUSTER itself";
+
+/// Whether a ConfigMap may be changed, and would stay so.
+///
+/// # Errors
+/// The fact that forbids it.
+pub(super) fn changeable(map: &ConfigMap, name: &str, place: &str) -> Result<(), Obstacle> {
+    let fact = if map.immutable {
+        "the ConfigMap is immutable".to_owned()
+    } else if hash_named(name) {
+        "the name carries a hash of what is in it".to_owned()
+    } else if let Some(owner) = &map.owner {
+        format!("{owner} would undo that")
+    } else {
+        return Ok(());
+    };
+    Err(Obstacle::fact(format!("{place} has to change, and {fact}"), ELSEWHERE))
+}
+
 /// A ConfigMap that the template names.
-fn config_map<'a>(observation: &'a Observation, name: &str, keys: &[&str]) -> Result<&'a ConfigMap, Obstacle> {
+pub(super) fn config_map<'a>(
+    observation: &'a Observation,
+    name: &str,
+    keys: &[&str],
+) -> Result<&'a ConfigMap, Obstacle> {
     let mut keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
     keys.sort_unstable();
     let question = Question::ConfigMap { name: name.to_owned(), keys };

@@ -131,11 +131,13 @@ fn volume_kind(volume: core::Volume) -> VolumeKind {
     } else if let Some(claim) = volume.persistent_volume_claim {
         VolumeKind::Claim(claim.claim_name)
     } else if let Some(map) = volume.config_map {
-        VolumeKind::ConfigMap(map.name)
-    } else if volume.ephemeral.is_some() {
-        VolumeKind::Other("ephemeral".to_owned())
+        let items = map.items.unwrap_or_default().into_iter().map(|item| (item.key, item.path));
+        VolumeKind::ConfigMap { name: map.name, items: items.collect() }
     } else {
-        VolumeKind::Other("other than a claim".to_owned())
+        // The field that says its kind is the one beside its name.
+        let fields = serde_json::to_value(&volume).unwrap_or_default();
+        let kind = fields.as_object().into_iter().flatten().map(|(field, _)| field).find(|field| *field != "name");
+        VolumeKind::Other(kind.cloned().unwrap_or_else(|| "unknown".to_owned()))
     }
 }
 
@@ -158,7 +160,11 @@ fn container(container: core::Container) -> Container {
             .volume_mounts
             .unwrap_or_default()
             .into_iter()
-            .map(|mount| Mount { volume: mount.name, path: mount.mount_path })
+            .map(|mount| Mount {
+                volume: mount.name,
+                path: mount.mount_path,
+                sub_path: mount.sub_path_expr.or(mount.sub_path).filter(|part| !part.is_empty()),
+            })
             .collect(),
         ports: container
             .ports
@@ -285,6 +291,7 @@ pub(super) fn volume(volume: core::PersistentVolume) -> Volume {
 pub(super) fn config_map(map: core::ConfigMap, keys: &[String]) -> ConfigMap {
     let owner = map.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     ConfigMap {
+        version: map.metadata.resource_version.unwrap_or_default(),
         immutable: map.immutable.unwrap_or(false),
         owner: owner.map(|owner| format!("{} {}", owner.kind, owner.name)),
         data: map.data.unwrap_or_default().into_iter().filter(|(key, _)| keys.contains(key)).collect(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
+    ConfigFile, DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
     strategy_is_on_delete,
 };
 use crate::runbook::Finding;
@@ -144,9 +144,14 @@ pub(super) fn question(context: Context<'_>) -> Option<Question> {
 
 /// Whether what a new member starts with is in a ConfigMap, which has to be read and changed.
 pub(super) fn reads_config_map(context: Context<'_>) -> bool {
-    let template = &context.observation.statefulset.template;
+    let set = &context.observation.statefulset;
+    let template = &set.template;
+    let pod = set.pod_name(context.goal.new_ordinal(set.start));
     context.grows()
         && template.etcd().is_some_and(|(_, container)| {
+            if let Some(file) = template.config_file(container, &pod) {
+                return matches!(file, ConfigFile::ConfigMap { .. });
+            }
             matches!(template.peer_list(container), PeerList::ConfigMap { .. } | PeerList::Perhaps(_))
                 || matches!(template.state_variable(container), StateVariable::ConfigMap { .. })
         })

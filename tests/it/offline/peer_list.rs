@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::sample::{by_hand, peer, up_to};
 
 /// A run that has added its learner, and its goal.
-fn with_learner(observation: &Observation) -> (Observation, Goal) {
+pub(super) fn with_learner(observation: &Observation) -> (Observation, Goal) {
     let goal = Goal::resolve(&up_to(3, "run"), observation).expect("a goal");
     let record = Box::new(Record::opening(&goal, observation, None));
     let peer_url = "http://rok-etcd-2.rok-etcd-cluster.rok:2380".to_owned();
@@ -18,18 +18,18 @@ fn with_learner(observation: &Observation) -> (Observation, Goal) {
     (observation.after(&Change::OpenRun { record }).after(&added), goal)
 }
 
-fn judged(observation: &Observation, goal: &Goal) -> Verdict {
+pub(super) fn judged(observation: &Observation, goal: &Goal) -> Verdict {
     PatchStatefulSet.judge(observation, goal, &Trail::default())
 }
 
-fn change(observation: &Observation, goal: &Goal) -> Change {
+pub(super) fn change(observation: &Observation, goal: &Goal) -> Change {
     match judged(observation, goal) {
         Verdict::Change(proposal) => proposal.change,
         other => panic!("{other:?}"),
     }
 }
 
-fn all_three() -> String {
+pub(super) fn all_three() -> String {
     (0..3).map(peer).collect::<Vec<_>>().join(",")
 }
 
@@ -117,7 +117,7 @@ fn from_config_map(name: &str) -> Observation {
 
 fn map(immutable: bool) -> ConfigMap {
     let data = [("list".to_owned(), [0, 1].map(peer).join(",")), ("state".to_owned(), "new".to_owned())];
-    ConfigMap { immutable, owner: None, data: data.into() }
+    ConfigMap { version: "7".into(), immutable, owner: None, data: data.into() }
 }
 
 #[test]
@@ -150,22 +150,24 @@ fn a_config_map_is_patched_behind_the_guard() {
     assert!(matches!(judged(&observation.after(&raise), &goal), Verdict::Done(_)));
 }
 
+/// The facts for which precheck refuses, its looks answered as a plan would assume.
+pub(super) fn refused(observation: &Observation) -> String {
+    let goal = Goal::resolve(&up_to(3, "run"), observation).unwrap();
+    let mut observation = observation.clone();
+    loop {
+        match Precheck.judge(&observation, &goal, &Trail::default()) {
+            Verdict::Look(question) => {
+                let answer = question.assumed(&observation);
+                observation.answers.push((question, answer));
+            }
+            Verdict::Refuse(refusal) => return refusal.facts.into_iter().map(|fact| fact.fact).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_patched_is_refused_by_name() {
-    let refused = |observation: &Observation| {
-        let goal = Goal::resolve(&up_to(3, "run"), observation).unwrap();
-        let mut observation = observation.clone();
-        loop {
-            match Precheck.judge(&observation, &goal, &Trail::default()) {
-                Verdict::Look(question) => {
-                    let answer = question.assumed(&observation);
-                    observation.answers.push((question, answer));
-                }
-                Verdict::Refuse(refusal) => return refusal.facts.into_iter().map(|fact| fact.fact).collect::<String>(),
-                other => panic!("{other:?}"),
-            }
-        }
-    };
     let with = |name: &str, map| refused(&answered(&from_config_map(name), &map, name));
     assert!(with("peers", Known::Known(Some(map(true)))).contains("key list of ConfigMap peers has to change, and"));
     assert!(with("peers-7tk2m96bfh", Known::Known(Some(map(false)))).contains("carries a hash"));

@@ -24,7 +24,7 @@ pub(super) fn rok(size: i32) -> Observation {
             env("ETCD_CLUSTER_SIZE", &size.to_string()),
             env("ETCD_INITIAL_CLUSTER_STATE", "new"),
         ],
-        mounts: vec![Mount { volume: "data".into(), path: "/data".into() }],
+        mounts: vec![Mount { volume: "data".into(), path: "/data".into(), ..Mount::default() }],
         readiness_command: Some(vec!["etcdctl".into(), "endpoint".into(), "health".into()]),
         ..Container::default()
     };
