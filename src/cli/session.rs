@@ -1,8 +1,10 @@
 //! What every verb begins with: who runs it, the connection, the first observation.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::args::{DryRun, Running, Storage, Target};
@@ -157,12 +159,16 @@ pub(super) async fn change(
 /// Has the API server check what was foreseen and can be checked. Whether it would take it all.
 async fn rehearse(cluster: &Cluster, summary: &Summary, console: &mut Console) -> bool {
     let mut taken = true;
+    let mut set = BTreeSet::new();
     for planned in summary.plan.iter().flat_map(|plan| &plan.changes) {
-        // The foreseen record is not on the object yet, so its test has to stay out.
-        let without_record = planned.patch.clone().unwrap_or_default().into_iter();
-        let without_record =
-            without_record.filter(|operation| operation["path"] != crate::model::RUN_ANNOTATION_POINTER).collect();
-        let Some(rehearsed) = cluster.rehearse(&planned.change, without_record).await else { continue };
+        let mut operations = planned.patch.clone().unwrap_or_default();
+        // What an earlier change sets, the record too, is not on the object yet, so its test has to stay out.
+        let path = |operation: &Value| operation["path"].as_str().unwrap_or_default().to_owned();
+        operations.retain(|operation| operation["op"] != "test" || !set.contains(&path(operation)));
+        if !matches!(planned.change, Change::PatchConfigMap { .. }) {
+            set.extend(operations.iter().filter(|operation| operation["op"] != "test").map(path));
+        }
+        let Some(rehearsed) = cluster.rehearse(&planned.change, operations).await else { continue };
         taken &= rehearsed.is_ok();
         console.report(&Event::Rehearsed { change: planned.change.name(), trouble: rehearsed.err() });
     }
