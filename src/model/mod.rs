@@ -21,6 +21,7 @@ mod peer_list;
 mod peer_url;
 mod record;
 mod rollout;
+mod scheduling;
 mod stage;
 mod statefulset;
 mod template;
@@ -44,6 +45,7 @@ pub use peer_list::{PeerList, StateVariable, peers_in, same_peers, wanted_peers}
 pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, replace_ordinal, replace_pod_name};
 pub use record::{RECORD_VERSION, Record};
 pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, strategy_is_on_delete};
+pub use scheduling::{NodeDemand, Taint, Toleration};
 pub use stage::Stage;
 pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
 pub use template::{

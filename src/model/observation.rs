@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Volume, new_peer_url,
+    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Taint, Volume,
+    new_peer_url,
 };
 
 /// Everything read at one moment.
@@ -99,9 +100,9 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// Ready and not cordoned.
     pub schedulable: bool,
-    /// Whether it takes only pods that tolerate it.
+    /// What keeps pods away that do not tolerate it.
     #[serde(default)]
-    pub tainted: bool,
+    pub taints: Vec<Taint>,
 }
 
 impl Node {

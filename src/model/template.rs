@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::{NodeDemand, Toleration};
+
 /// The parts of a StatefulSet's pod template that matter for changing its size.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,6 +22,12 @@ pub struct Template {
     /// Labels that a node must have.
     #[serde(default)]
     pub node_selector: BTreeMap<String, String>,
+    /// Required node affinity: a node has to meet all demands of one of these terms.
+    #[serde(default)]
+    pub node_affinity: Option<Vec<Vec<NodeDemand>>>,
+    /// Taints of nodes that the pods do not mind.
+    #[serde(default)]
+    pub tolerations: Vec<Toleration>,
 }
 
 /// One container of the template.

@@ -1,7 +1,8 @@
 //! `create-volume`: make the volume of the new member's claim, where nobody else makes it.
 
 use crate::model::{
-    Answer, Change, Goal, Known, NewVolume, Observation, Question, VolumeNeed, VolumePlace, place_of, volume_needs,
+    Answer, Change, Goal, Known, NewVolume, Observation, Question, Volume, VolumeNeed, VolumePlace, place_of,
+    volume_needs,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
@@ -19,13 +20,17 @@ impl Step for CreateVolume {
 
     fn judge(&self, observation: &Observation, goal: &Goal, _: &Trail) -> Verdict {
         let mut proofs = Vec::new();
+        // The volume of the same pod that was made first. The pods may have moved meanwhile, and another node be chosen.
+        let mut beside: Option<Volume> = None;
         for (claim, need) in volume_needs(observation, goal) {
             let bound = observation.claims.known().into_iter().flatten().find(|there| there.name == claim);
             if let Some(volume) = bound.filter(|claim| claim.phase == "Bound").and_then(|claim| claim.volume.as_ref()) {
                 proofs.push(format!("claim {claim} is bound to volume {volume}"));
+                let known = observation.volumes.known().into_iter().flatten().find(|known| known.name == *volume);
+                beside = beside.or(known.cloned());
                 continue;
             }
-            let new = match need {
+            let mut new = match need {
                 VolumeNeed::Provisioned(why) => {
                     proofs.push(format!("none to make: {why}"));
                     continue;
@@ -37,14 +42,19 @@ impl Step for CreateVolume {
                 VolumeNeed::Refused(fact) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
                 VolumeNeed::Make(new) => new,
             };
+            if let Some(other) = &beside {
+                new.put_beside(&other.name, &other.spec);
+            }
             match place(&new, observation) {
                 Err(question) => return Verdict::Look(question),
                 Ok(VolumePlace::Refused(fact)) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
                 Ok(VolumePlace::Made(volume)) => {
                     proofs.push(format!("volume {} is there for claim {claim}", volume.name));
+                    beside = beside.or(Some(volume));
                 }
                 Ok(VolumePlace::Waiting(volume)) => {
                     proofs.push(format!("volume {} waits for claim {claim}, made by somebody else", volume.name));
+                    beside = beside.or(Some(volume));
                 }
                 Ok(VolumePlace::Free(new)) => return Verdict::Change(proposal(*new)),
             }

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::model::{
     AntiAffinity, Claim, ClaimTemplate, ConfigMap, Container, ContainerState, DiskPool, EnvFrom, EnvSource, EnvVar,
-    Mount, Node, Owner, Pod, Service, StatefulSet, StorageClass, Template, Volume, VolumeKind, Waiting,
+    Mount, Node, NodeDemand, Owner, Pod, Service, StatefulSet, StorageClass, Taint, Template, Toleration, Volume,
+    VolumeKind, Waiting,
 };
 use crate::runbook::{Trouble, TroubleKind};
 
@@ -87,9 +88,20 @@ fn selector_query(selector: &LabelSelector) -> String {
 fn pod_template(template: core::PodTemplateSpec) -> Template {
     let labels = template.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
     let Some(spec) = template.spec else { return Template { labels, ..Template::default() } };
-    let anti_affinity = spec
-        .affinity
-        .and_then(|affinity| affinity.pod_anti_affinity)
+    let affinity = spec.affinity.unwrap_or_default();
+    let node_affinity = affinity
+        .node_affinity
+        .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution)
+        // A type of the API's own always serialises.
+        .map(|selector| NodeDemand::terms(&serde_json::to_value(selector).unwrap_or_default()));
+    let tolerations = spec.tolerations.unwrap_or_default().into_iter().map(|toleration| Toleration {
+        key: toleration.key.unwrap_or_default(),
+        operator: toleration.operator.unwrap_or_default(),
+        value: toleration.value.unwrap_or_default(),
+        effect: toleration.effect.unwrap_or_default(),
+    });
+    let anti_affinity = affinity
+        .pod_anti_affinity
         .and_then(|anti| anti.required_during_scheduling_ignored_during_execution)
         .unwrap_or_default()
         .into_iter()
@@ -102,6 +114,8 @@ fn pod_template(template: core::PodTemplateSpec) -> Template {
         anti_affinity,
         containers: spec.containers.into_iter().map(container).collect(),
         node_selector: spec.node_selector.unwrap_or_default(),
+        node_affinity,
+        tolerations: tolerations.collect(),
         labels,
     }
 }
@@ -336,8 +350,12 @@ pub(super) fn node(node: core::Node) -> Node {
     let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     let spec = node.spec.unwrap_or_default();
     let cordoned = spec.unschedulable.unwrap_or(false);
-    let tainted = spec.taints.iter().flatten().any(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
-    Node { schedulable: ready && !cordoned, tainted, labels, name }
+    let taints = spec.taints.unwrap_or_default().into_iter();
+    let repelling = taints.filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
+    let taints = repelling
+        .map(|taint| Taint { key: taint.key, value: taint.value.unwrap_or_default(), effect: taint.effect })
+        .collect();
+    Node { schedulable: ready && !cordoned, taints, labels, name }
 }
 
 /// Whether a selector of another object matches the pods of the StatefulSet.

@@ -103,4 +103,21 @@ impl NewVolume {
     pub fn path(&self) -> Option<&str> {
         path_in(&self.manifest["spec"])
     }
+
+    /// Whether it names nodes.
+    fn is_on_nodes(&self) -> bool {
+        !nodes_in(&self.manifest["spec"]).is_empty()
+    }
+
+    /// Puts it on the node of another volume of the same pod, by that one's name and spec: the pod has to be where both
+    /// are.
+    pub fn put_beside(&mut self, name: &str, spec: &Value) {
+        let (there, own) = (nodes_in(spec), nodes_in(&self.manifest["spec"]));
+        if there.is_empty() || there == own {
+            return;
+        }
+        let fact = format!("the volume goes to node {}, beside {name} of the same pod", there.join(", "));
+        self.notes.push(Fact::new(fact, "put both elsewhere with --volume-template, or the other volume by hand"));
+        self.manifest["spec"]["nodeAffinity"] = spec["nodeAffinity"].clone();
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::super::{Fact, Goal, Node, Observation, ordinal_of, replace_ordinal};
-use super::nodes::{affinity, host_name};
+use super::nodes::{affinity, fits, host_name};
 use super::{NewVolume, OWN, Volume, nodes_in};
 
 /// What stands for the new ordinal in a template of the operator's own.
@@ -122,7 +122,7 @@ pub(super) fn from_template(
     }
     manifest["spec"]["claimRef"] = claim_ref(&set.namespace, claim);
     let on = nodes_in(&manifest["spec"]);
-    let there = |node: &Node| node.schedulable && on.contains(&host_name(node));
+    let there = |node: &Node| fits(observation, node) && on.contains(&host_name(node));
     if !on.is_empty() && observation.nodes.known().is_some_and(|all| !all.iter().any(there)) {
         return Err(wrong(format!(
             "the volume template names node {}, which is not there or takes no pods",

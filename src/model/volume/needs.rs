@@ -26,18 +26,26 @@ pub fn volume_needs(observation: &Observation, goal: &Goal) -> Vec<(String, Volu
     let set = &observation.statefulset;
     let ordinal = goal.new_ordinal(set.start);
     let etcd = set.template.etcd();
-    set.claim_templates
-        .iter()
-        .map(|template| {
-            let claim = format!("{}-{}-{ordinal}", template.name, set.name);
-            let holds_data = etcd.is_some_and(|(_, container)| {
-                set.template.data_dir(container, &set.claim_templates) == DataDir::OnClaim(template.name.clone())
+    let mut needs: Vec<(String, VolumeNeed)> = Vec::new();
+    for template in &set.claim_templates {
+        let claim = format!("{}-{}-{ordinal}", template.name, set.name);
+        let holds_data = etcd.is_some_and(|(_, container)| {
+            set.template.data_dir(container, &set.claim_templates) == DataDir::OnClaim(template.name.clone())
+        });
+        let own = goal.volume_template.as_ref().filter(|_| holds_data);
+        let mut need = need(observation, goal, template, &claim, own);
+        if let VolumeNeed::Make(new) = &mut need {
+            let before = needs.iter().find_map(|(_, need)| match need {
+                VolumeNeed::Make(other) if other.is_on_nodes() => Some((&other.name, &other.manifest["spec"])),
+                _ => None,
             });
-            let own = goal.volume_template.as_ref().filter(|_| holds_data);
-            let need = need(observation, goal, template, &claim, own);
-            (claim, need)
-        })
-        .collect()
+            if let Some((name, spec)) = before {
+                new.put_beside(name, spec);
+            }
+        }
+        needs.push((claim, need));
+    }
+    needs
 }
 
 /// The names of the volumes that a run will make, for its record.
@@ -102,7 +110,11 @@ fn need(
         },
         Some(_) => VolumeNeed::Unmodelled(why),
         None => match unknown {
-            Some(reason) => VolumeNeed::Unknown(format!("{why}, and the volumes could not be read: {reason}")),
+            // Its pod would stay Pending, with a learner waiting for it.
+            Some(reason) => VolumeNeed::Refused(Fact::new(
+                format!("{why}, and the volumes of the other claims could not be read: {reason}"),
+                "ask for the permission to get, list and create persistentvolumes (a ClusterRole, see .github/rbac.yaml)",
+            )),
             None => VolumeNeed::Unmodelled(why),
         },
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Fact, Node, Observation};
+use super::super::scheduling::fits_any;
+use super::super::{Fact, Node, NodeDemand, Observation};
 use super::models::{followed, ways};
 use super::{HOST_NAME, OWN, Volume};
 
@@ -20,6 +21,13 @@ pub(super) fn affinity(
     let tied = |volume: &Volume| !volume.nodes().is_empty();
     if let Some(present) = present.filter(|_| theirs.is_empty()) {
         // By something else than a node's name, such as a zone.
+        let terms = NodeDemand::terms(&present["required"]);
+        if known.is_some_and(|all| !all.iter().any(|node| fits_any(&terms, node) && fits(observation, node))) {
+            return Err(Fact::new(
+                format!("no node that takes the pods is where volume {} is, by its node affinity", neighbour.name),
+                "bring one back, or say where the volume should be with --volume-template",
+            ));
+        }
         return Ok(Some(present.clone()));
     }
     if let Some((_, free)) = neighbours.iter().rev().find(|(_, volume)| !tied(volume)) {
@@ -38,7 +46,7 @@ pub(super) fn affinity(
     }
     let apart = observation.statefulset.template.anti_affinity.iter().any(|term| term.topology_key == HOST_NAME);
     if !apart && neighbours.iter().all(|(_, volume)| volume.nodes() == theirs) {
-        let there = |node: &Node| node.schedulable && theirs.contains(&host_name(node));
+        let there = |node: &Node| fits(observation, node) && theirs.contains(&host_name(node));
         if known.is_some_and(|all| !all.iter().any(there)) {
             return Err(Fact::new(
                 format!("node {}, on which the volume's path is, is not there or takes no pods", theirs.join(", ")),
@@ -82,7 +90,10 @@ fn next_node(
     let chosen = free.into_iter().find(|node| named.as_ref().is_none_or(|named| named == node));
     chosen.ok_or_else(|| {
         let fact = match named {
-            Some(node) => format!("the new volume's path would be on node {node}, which is not there or takes no pods"),
+            Some(node) => format!(
+                "each volume is on a node of its own, and the new one's would be node {node}, which is not there or takes \
+                 no pods"
+            ),
             None => "each volume is on a node of its own, and no other node takes pods".to_owned(),
         };
         Fact::new(fact, "add the node, or say where the volume should be with --volume-template")
@@ -99,9 +110,8 @@ pub(super) fn host_name(node: &Node) -> String {
     node.labels.get(HOST_NAME).unwrap_or(&node.name).clone()
 }
 
-fn fits(observation: &Observation, node: &Node) -> bool {
-    let wanted = &observation.statefulset.template.node_selector;
-    node.schedulable && !node.tainted && wanted.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+pub(super) fn fits(observation: &Observation, node: &Node) -> bool {
+    observation.statefulset.template.may_run_on(node)
 }
 
 /// The node with the fewest of the StatefulSet's pods.

@@ -1,11 +1,13 @@
 //! What already stands where a volume would be made: names, claims and paths that are taken.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{Fact, Observation};
 use super::{NewVolume, OWN, Volume, nodes_in};
 
-/// The annotation of the StatefulSet that lists paths on which a removed member's data may still lie. It lasts.
+/// The annotation of the StatefulSet that lists paths on which a removed member's data may still lie, each as a text or
+/// as an object with `path` and `node`. It lasts.
 pub const USED_PATHS_ANNOTATION: &str = "etcd-scale.io/used-paths";
 
 /// What stands where a volume is to be made.
@@ -55,13 +57,14 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
         Err(why) => {
             return VolumePlace::Refused(Fact::new(
                 format!("the annotation {USED_PATHS_ANNOTATION} cannot be understood: {why}"),
-                "it lists the paths of removed members as a JSON array of texts; mend it",
+                "it lists the paths of removed members as a JSON array, of texts or of objects with path and node; mend it",
             ));
         }
     };
     let Some(path) = new.path() else { return VolumePlace::Free(Box::new(new.clone())) };
     let mut chosen = new.clone();
-    if used.iter().any(|used| overlap(used, path)) {
+    let nodes = nodes_in(&new.manifest["spec"]);
+    if used.iter().any(|used| used.holds(path, &nodes)) {
         if new.model.is_none() {
             return VolumePlace::Refused(Fact::new(
                 format!("path {path} of the volume template held a removed member's data"),
@@ -69,7 +72,7 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
             ));
         }
         let taken = |path: &str| {
-            used.iter().any(|used| overlap(used, path))
+            used.iter().any(|used| used.holds(path, &nodes))
                 || volumes.iter().filter_map(Volume::path).any(|other| overlap(other, path))
         };
         let Some(fresh) = (2..1000).map(|number| format!("{path}.{number}")).find(|path| !taken(path)) else {
@@ -86,7 +89,6 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
         }
         return VolumePlace::Free(Box::new(chosen));
     }
-    let nodes = nodes_in(&new.manifest["spec"]);
     let shares = |other: &&Volume| {
         let theirs = other.nodes();
         let apart = !nodes.is_empty() && !theirs.is_empty() && !theirs.iter().any(|node| nodes.contains(node));
@@ -101,8 +103,26 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
     }
 }
 
-/// Paths on which a removed member's data may still lie.
-fn used_paths(observation: &Observation) -> Result<Vec<String>, String> {
+/// A path on which a removed member's data may still lie.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum UsedPath {
+    /// On whatever node.
+    Anywhere(String),
+    /// On one node alone.
+    On { path: String, node: String },
+}
+
+impl UsedPath {
+    fn holds(&self, path: &str, nodes: &[String]) -> bool {
+        match self {
+            Self::Anywhere(used) => overlap(used, path),
+            Self::On { path: used, node } => overlap(used, path) && (nodes.is_empty() || nodes.contains(node)),
+        }
+    }
+}
+
+fn used_paths(observation: &Observation) -> Result<Vec<UsedPath>, String> {
     let text = observation.statefulset.annotations.get(USED_PATHS_ANNOTATION);
     text.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|error| error.to_string()))
 }

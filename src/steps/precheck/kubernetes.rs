@@ -283,21 +283,30 @@ fn service(context: Context<'_>) -> Vec<Finding> {
 fn nodes(context: Context<'_>) -> Vec<Finding> {
     let observation = context.observation;
     let mut check = Check::new("nodes");
-    let terms = &observation.statefulset.template.anti_affinity;
-    if terms.is_empty() {
-        return check.end("pods may share nodes");
+    if observation.pod(context.goal.new_ordinal(observation.statefulset.start)).is_some_and(|pod| pod.node.is_some()) {
+        return check.end("the new pod has its node");
     }
+    let template = &observation.statefulset.template;
+    let terms = &template.anti_affinity;
     let Some(nodes) = observation.nodes.known() else {
-        check.unknown("the nodes", observation.nodes.reason());
-        return check.end("");
+        if !terms.is_empty() {
+            check.unknown("the nodes", observation.nodes.reason());
+        }
+        return check.end("pods may share nodes");
     };
     let wanted = usize::try_from(context.goal.to).unwrap_or_default();
+    let taking: Vec<_> = nodes.iter().filter(|node| template.may_run_on(node)).collect();
+    if taking.is_empty() && !nodes.is_empty() {
+        check.refuse(
+            format!(
+                "none of the {} nodes takes the new pod: by node selector, node affinity or taints, or it is cordoned",
+                nodes.len()
+            ),
+            "add a node that does, or uncordon one, first",
+        );
+    }
     for term in terms {
-        let places: BTreeSet<_> = nodes
-            .iter()
-            .filter(|node| node.schedulable)
-            .filter_map(|node| node.labels.get(&term.topology_key))
-            .collect();
+        let places: BTreeSet<_> = taking.iter().filter_map(|node| node.labels.get(&term.topology_key)).collect();
         if places.len() < wanted {
             check.refuse(
                 format!(
@@ -308,6 +317,9 @@ fn nodes(context: Context<'_>) -> Vec<Finding> {
                 "add a node, or uncordon one, first",
             );
         }
+    }
+    if terms.is_empty() {
+        return check.end("pods may share nodes");
     }
     check.end(format!("enough nodes for {wanted} pods that must not share one"))
 }

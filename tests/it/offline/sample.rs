@@ -196,6 +196,33 @@ pub(super) fn by_hand(size: i32) -> Observation {
     observation
 }
 
+/// The same with a second volume in each pod, for the write-ahead log.
+pub(super) fn with_wal(mut observation: Observation) -> Observation {
+    let set = &mut observation.statefulset;
+    set.claim_templates.push(ClaimTemplate { name: "wal".into(), storage_class: Some("manual".into()) });
+    let container = &mut set.template.containers[0];
+    container.mounts.push(Mount { volume: "wal".into(), path: "/wal".into(), ..Mount::default() });
+    container.env.push(EnvVar { name: "ETCD_WAL_DIR".into(), source: EnvSource::Literal("/wal/etcd".into()) });
+    let claims = observation.claims.known_mut().unwrap();
+    let second = claims.clone().into_iter().map(|claim| Claim {
+        name: claim.name.replace("data-", "wal-"),
+        uid: format!("wal-{}", claim.uid),
+        volume: claim.volume.map(|volume| volume.replace("volume", "wal")),
+        ..claim
+    });
+    claims.extend(second.collect::<Vec<_>>());
+    let volumes = observation.volumes.known_mut().unwrap();
+    let second = volumes.clone().into_iter().map(|mut volume| {
+        volume.name = volume.name.replace("volume", "wal");
+        volume.claim = volume.claim.map(|(namespace, claim)| (namespace, claim.replace("data-", "wal-")));
+        let path = volume.spec["hostPath"]["path"].as_str().unwrap().replace("/etcd/", "/wal/");
+        volume.spec["hostPath"]["path"] = json!(path);
+        volume
+    });
+    volumes.extend(second.collect::<Vec<_>>());
+    observation
+}
+
 /// A member's entry in the list of peers.
 pub(super) fn peer(ordinal: i32) -> String {
     format!("rok-etcd-{ordinal}=http://rok-etcd-{ordinal}.rok-etcd-cluster.rok:2380")
@@ -232,5 +259,5 @@ fn volume(ordinal: i32) -> Volume {
 fn node(number: i32) -> Node {
     let name = format!("node-{number}");
     let labels = BTreeMap::from([("kubernetes.io/hostname".to_owned(), name.clone())]);
-    Node { name, labels, schedulable: true, tainted: false }
+    Node { name, labels, schedulable: true, taints: Vec::new() }
 }

@@ -1,14 +1,14 @@
 //! Volumes made by hand: what a new one looks like, and what forbids it.
 
 use etcd_scale::model::{
-    Change, Goal, Known, Node, Observation, Record, Request, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace,
-    place_of, volume_needs,
+    Answer, Change, Goal, Known, Node, NodeDemand, Observation, Question, Record, Request, Taint,
+    USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, place_of, volume_needs,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
 use etcd_scale::steps::{AddLearner, CreateVolume, Precheck};
 use serde_json::{Value, json};
 
-use super::sample::{by_hand, rok, up_to};
+use super::sample::{by_hand, rok, up_to, with_wal};
 
 fn goal(observation: &Observation, request: &Request) -> Goal {
     Goal::resolve(request, observation).expect("a goal")
@@ -157,10 +157,12 @@ fn each_on_a_node_of_its_own_leads_to_the_next_node() {
     for (node, volume) in ["alpha", "beta"].iter().zip(volumes(&mut observation)) {
         volume.spec["nodeAffinity"] = pinned_to(node);
     }
-    let node = |name: &str, tainted| Node { name: name.into(), labels: [].into(), schedulable: true, tainted };
-    observation.nodes = Known::Known(vec![node("alpha", false), node("beta", false), node("control", true)]);
+    let node = |name: &str| Node { name: name.into(), labels: [].into(), schedulable: true, taints: Vec::new() };
+    let control = Taint { key: "control".into(), value: String::new(), effect: "NoSchedule".into() };
+    let tainted = Node { taints: vec![control], ..node("control") };
+    observation.nodes = Known::Known(vec![node("alpha"), node("beta"), tainted]);
     assert!(matches!(need(&observation), VolumeNeed::Refused(_)));
-    observation.nodes.known_mut().unwrap().push(node("gamma", false));
+    observation.nodes.known_mut().unwrap().push(node("gamma"));
     assert_eq!(made(&observation)["spec"]["nodeAffinity"], pinned_to("gamma"));
 
     // The guide's own volumes name no node, a run's do.
@@ -222,6 +224,15 @@ fn a_path_of_a_removed_member_is_never_used_again() {
     let VolumePlace::Free(new) = place(&observation, &[]) else { panic!("not free") };
     assert_eq!(new.path(), Some("/var/local/puls8/etcd/pod-3.3"));
     assert!(new.notes.iter().any(|note| note.advice.contains("clear /var/local/puls8/etcd/pod-3 ")), "{:?}", new.notes);
+    // On another node it is another place.
+    let elsewhere = remember(r#"[{"path": "/var/local/puls8/etcd/pod-3", "node": "node-1"}]"#);
+    let VolumePlace::Free(new) = place(&elsewhere, &[]) else { panic!("not free") };
+    assert_eq!(new.path(), Some("/var/local/puls8/etcd/pod-3"));
+    let here = remember(r#"[{"path": "/var/local/puls8/etcd", "node": "node-3"}]"#);
+    assert!(matches!(place(&here, &[]), VolumePlace::Refused(_)), "all paths like it are within");
+    let here = remember(r#"[{"path": "/var/local/puls8/etcd/pod-3/", "node": "node-3"}, "/else"]"#);
+    let VolumePlace::Free(new) = place(&here, &[]) else { panic!("not free") };
+    assert_eq!(new.path(), Some("/var/local/puls8/etcd/pod-3.2"));
     let unreadable = remember("pod-3");
     assert!(refused(&unreadable, &[]).contains("cannot be understood"));
 }
@@ -297,4 +308,135 @@ fn it_is_made_before_the_learner_is_added() {
     assert!(matches!(&proposal.change, Change::CreateVolume { name, .. } if name == "etcd-volume-3"));
     assert!(matches!(AddLearner.judge(&observation, &goal, &trail), Verdict::Change(_)));
     assert_eq!(precheck(&observation, &up_to(4, "run")), Vec::<String>::new());
+}
+
+/// The next change of the step, its looks answered as a plan would assume.
+fn next_change(observation: &mut Observation, goal: &Goal) -> Option<Change> {
+    loop {
+        match CreateVolume.judge(observation, goal, &Trail::default()) {
+            Verdict::Look(question) => {
+                let answer = question.assumed(observation);
+                observation.answers.push((question, answer));
+            }
+            Verdict::Change(proposal) => return Some(proposal.change),
+            Verdict::Done(_) => return None,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn name_and_node(change: Option<Change>) -> (String, Value) {
+    match change {
+        Some(Change::CreateVolume { name, manifest, .. }) => (name, manifest["spec"]["nodeAffinity"].clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_pod_with_two_claims_gets_two_volumes_on_one_node() {
+    let mut observation = with_wal(by_hand(3));
+    let goal = goal(&observation, &up_to(4, "run"));
+    let record = Record::opening(&goal, &observation, None);
+    assert_eq!(record.volumes, ["etcd-volume-3", "etcd-wal-3"]);
+    observation = observation.after(&Change::OpenRun { record: Box::new(record) });
+    let before = observation.clone();
+
+    let first = next_change(&mut observation, &goal).expect("a volume");
+    assert_eq!(name_and_node(Some(first.clone())), ("etcd-volume-3".to_owned(), pinned_to("node-3")));
+    observation = observation.after(&first);
+    let second = next_change(&mut observation, &goal).expect("another volume");
+    assert_eq!(name_and_node(Some(second.clone())), ("etcd-wal-3".to_owned(), pinned_to("node-3")));
+    let Change::CreateVolume { claim, manifest, .. } = &second else { panic!() };
+    assert_eq!(
+        (claim.as_str(), &manifest["spec"]["hostPath"]["path"]),
+        ("wal-rok-etcd-3", &json!("/var/local/puls8/wal/pod-3"))
+    );
+    observation = observation.after(&second);
+    assert_eq!(next_change(&mut observation, &goal), None);
+
+    // Killed between the two: what is there is taken for its own, and the other goes beside it, although the pods have
+    // moved meanwhile and another node has the fewest.
+    let mut cut_off = before.after(&first);
+    for (pod, node) in cut_off.pods.iter_mut().zip(["node-3", "node-3", "node-1"]) {
+        pod.node = Some(node.to_owned());
+    }
+    assert_eq!(name_and_node(next_change(&mut cut_off, &goal)), ("etcd-wal-3".to_owned(), pinned_to("node-3")));
+}
+
+#[test]
+fn a_second_volume_follows_the_first_to_its_node() {
+    // The first are all on one node, the second on none: alone they would go to the node with the fewest pods.
+    let mut observation = with_wal(by_hand(3));
+    for volume in volumes(&mut observation).iter_mut().take(3) {
+        volume.spec["nodeAffinity"] = pinned_to("node-1");
+    }
+    let goal = goal(&observation, &up_to(4, "run"));
+    let nodes = volume_needs(&observation, &goal).into_iter().map(|(_, need)| match need {
+        VolumeNeed::Make(new) => new.manifest["spec"]["nodeAffinity"].clone(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(nodes.collect::<Vec<_>>(), [pinned_to("node-1"), pinned_to("node-1")]);
+}
+
+#[test]
+fn the_pods_own_demands_on_a_node_count() {
+    let demand = |operator: &str, nodes: &[&str]| {
+        let demand = json!({"key": "kubernetes.io/hostname", "operator": operator, "values": nodes});
+        Some(NodeDemand::terms(&json!({"nodeSelectorTerms": [{"matchExpressions": [demand]}]})))
+    };
+    // Where the neighbours name none: the quietest of those that the pods may run on.
+    let mut observation = by_hand(3);
+    observation.statefulset.template.node_affinity = demand("NotIn", &["node-3"]);
+    assert_eq!(made(&observation)["spec"]["nodeAffinity"], pinned_to("node-0"));
+
+    // Each on a node of its own: the next is not one for them.
+    for (ordinal, volume) in (0..).zip(volumes(&mut observation)) {
+        volume.spec["nodeAffinity"] = pinned_to(&format!("node-{ordinal}"));
+    }
+    assert!(
+        matches!(need(&observation), VolumeNeed::Refused(fact) if fact.fact.contains("node-3, which is not there"))
+    );
+
+    // All on one, which takes such pods no more.
+    for volume in volumes(&mut observation) {
+        volume.spec["nodeAffinity"] = pinned_to("node-3");
+    }
+    assert!(precheck(&observation, &up_to(4, "run")).concat().contains("node node-3, on which the volume's path is"));
+
+    // By a zone that no node is in.
+    for volume in volumes(&mut observation) {
+        let zone = json!({"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["west"]});
+        volume.spec["nodeAffinity"] = json!({"required": {"nodeSelectorTerms": [{"matchExpressions": [zone]}]}});
+    }
+    assert!(
+        matches!(need(&observation), VolumeNeed::Refused(fact) if fact.fact.contains("no node that takes the pods"))
+    );
+    let west = observation.nodes.known_mut().unwrap();
+    west[0].labels.insert("topology.kubernetes.io/zone".into(), "west".into());
+    assert!(matches!(need(&observation), VolumeNeed::Make(_)));
+
+    // None at all.
+    let mut observation = by_hand(3);
+    observation.statefulset.template.node_affinity = demand("In", &["none-such"]);
+    assert!(precheck(&observation, &up_to(4, "run")).concat().contains("none of the 4 nodes takes the new pod"));
+}
+
+#[test]
+fn volumes_that_may_not_be_read_refuse_the_run() {
+    let mut observation = by_hand(3);
+    observation.volumes = Known::Unknown("persistentvolumes is forbidden".into());
+    let facts = precheck(&observation, &up_to(4, "run")).concat();
+    assert!(
+        facts.contains("makes no volumes by itself, and the volumes of the other claims could not be read"),
+        "{facts}"
+    );
+    assert!(facts.contains("persistentvolumes is forbidden"), "{facts}");
+    assert!(matches!(need(&observation), VolumeNeed::Refused(fact) if fact.advice.contains("ClusterRole")));
+
+    // They may be read, but not listed: another on the same path cannot be ruled out.
+    let mut observation = by_hand(3);
+    let question = Question::Volumes { names: vec!["etcd-volume-3".into()] };
+    observation.answers.push((question, Answer::Volumes(Known::Unknown("list is forbidden".into()))));
+    let facts = precheck(&observation, &up_to(4, "run")).concat();
+    assert!(facts.contains("and the volumes could not be read: list is forbidden"), "{facts}");
 }
