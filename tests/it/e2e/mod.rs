@@ -7,6 +7,7 @@
 //! killing a run, `E2E_SEED` repeats one.
 
 mod cut_off;
+mod places;
 mod prompts;
 mod puls8;
 mod refusals;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, eventually, kubectl, kubectl_create, kubectl_json,
-    path, try_kubectl, volume,
+    path, try_kubectl, volume, wal_volume,
 };
 
 fn by_hand(replicas: usize) -> Manifest {
@@ -165,6 +165,28 @@ fn what_is_there_already_is_refused() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
+fn two_volumes_in_each_pod() {
+    let cluster = by_hand(2).wal().start("puls8-wal");
+
+    let ended = cluster.run(&["up", "--yes", "--rollout", "defer", "-o", "ndjson"]);
+
+    let mut kinds: Vec<_> = ended.exits(0).changes().iter().map(|change| change["kind"].clone()).collect();
+    // The first seconds of its life etcd refuses a member, which is tried again.
+    kinds.dedup_by(|one, other| one == other && one == "add-learner");
+    assert_eq!(kinds[2..5], ["create-volume", "create-volume", "add-learner"], "{kinds:?}");
+    cluster.has_voters(3);
+    assert_volume(&cluster, 2);
+    let (data, wanted) = (volume_of(&cluster, 2), wal_volume(cluster.name(), 2));
+    let wal = kubectl_json(&["get", "persistentvolume", &format!("{}-wal-2", cluster.name())]);
+    assert_eq!(wal["status"]["phase"], "Bound");
+    assert_eq!(wal["spec"]["claimRef"]["name"], wanted["spec"]["claimRef"]["name"]);
+    assert_eq!(wal["spec"]["hostPath"], wanted["spec"]["hostPath"]);
+    assert_eq!(wal["spec"]["nodeAffinity"], data["spec"]["nodeAffinity"], "the pod has to be where both are");
+    assert_eq!(cluster.record().expect("a record")["volumes"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
 fn a_template_of_the_operators_own() {
     let cluster = by_hand(1).start("puls8-own");
     let own = format!(
@@ -229,6 +251,55 @@ fn a_list_in_a_config_map() {
     // Nothing in the template has changed, so there was nothing to bring to the old pods.
     let new = cluster.uids();
     assert!(old.iter().all(|(pod, uid)| new[pod] == *uid), "an old pod was restarted");
+}
+
+/// The files of the members that are there, and that of a pod after a run has told it of three.
+fn files(cluster: &Cluster) -> Value {
+    let map = cluster.list("configmap").into_iter().find(|map| map["metadata"]["name"] == PEERS_MAP);
+    map.expect("the ConfigMap")["data"].clone()
+}
+
+fn joined_file(cluster: &Cluster, pod: &str) -> Value {
+    let file = Manifest::file(cluster.name(), pod, &Manifest::list(cluster.name(), 3));
+    json!(file.replace("initial-cluster:", "initial-cluster-state: existing\ninitial-cluster:"))
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_list_in_a_file_of_each_pods_own() {
+    let cluster = Manifest::new().peers(Peers::Files).start("files");
+    let (old, before) = (cluster.uids(), files(&cluster));
+    let dry = cluster.run(&["up", "--dry-run=server"]);
+    dry.exits(0).says("the etcd configuration file /etc/etcd/etcd-2.yaml, made after key etcd-1.yaml");
+    dry.says("the API server would take patch-config-map");
+    assert_eq!(files(&cluster), before);
+
+    cluster.run(&["up", "--yes"]).exits(0);
+
+    cluster.has_voters(3);
+    cluster.has_no_traces();
+    let mut wanted = before;
+    wanted["etcd-2.yaml"] = joined_file(&cluster, "etcd-2");
+    assert_eq!(files(&cluster), wanted);
+    let new = cluster.uids();
+    assert!(old.iter().all(|(pod, uid)| new[pod] == *uid), "an old pod was restarted");
+
+    // A file that stands there under another's name is not taken.
+    let patch = json!({"data": {"etcd-3.yaml": wanted["etcd-2.yaml"]}}).to_string();
+    cluster.kubectl(&["patch", "configmap", PEERS_MAP, "-p", &patch]);
+    refused(&cluster, &["--to", "4"], "which pod etcd-3 reads, names its member etcd-2 instead of etcd-3");
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_list_in_a_file_that_the_command_fills_in() {
+    let cluster = Manifest::new().peers(Peers::MadeFile).start("made-file");
+    let found = format!("key etcd.yaml of ConfigMap {PEERS_MAP}, of which the start command makes");
+
+    cluster.run(&["up", "--yes", "--rollout", "defer"]).exits(0).says(&found);
+
+    cluster.has_voters(3);
+    assert_eq!(files(&cluster), json!({"etcd.yaml": joined_file(&cluster, "NAME")}));
 }
 
 /// The resource of the pools, which goes with the test. No other test has pools.

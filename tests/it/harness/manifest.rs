@@ -14,6 +14,9 @@ pub(crate) const SERVICE: &str = "etcd-peers";
 /// The claim template's name.
 pub(crate) const CLAIM: &str = "store";
 
+/// The claim template of the write-ahead log.
+const WAL: &str = "log";
+
 /// What the start script does once it knows its peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Launch {
@@ -44,6 +47,10 @@ pub(crate) enum Peers {
     Flag,
     /// Keys of the ConfigMap [`PEERS_MAP`], named by variables.
     ConfigMap,
+    /// A configuration file for each pod, in the ConfigMap [`PEERS_MAP`].
+    Files,
+    /// A configuration file that the start command makes each pod's own of, in the ConfigMap [`PEERS_MAP`].
+    MadeFile,
 }
 
 /// The ConfigMap that the list of peers is in, where it is in one.
@@ -83,6 +90,9 @@ pub(crate) struct Manifest {
     labels: Value,
     peers: Peers,
     by_hand: bool,
+    wal: bool,
+    affinity: Option<Value>,
+    nodes: Vec<Vec<String>>,
 }
 
 impl Manifest {
@@ -100,6 +110,9 @@ impl Manifest {
             labels: json!({}),
             peers: Peers::Script,
             by_hand: false,
+            wal: false,
+            affinity: None,
+            nodes: Vec::new(),
         }
     }
 
@@ -150,6 +163,21 @@ impl Manifest {
         Self { by_hand: true, ..self }
     }
 
+    /// The write-ahead log on a claim of its own, where etcd takes variables.
+    pub(crate) fn wal(self) -> Self {
+        Self { wal: true, ..self }
+    }
+
+    /// The pods' `affinity`.
+    pub(crate) fn affinity(self, affinity: Value) -> Self {
+        Self { affinity: Some(affinity), ..self }
+    }
+
+    /// The `nodeAffinity` of the volume of each ordinal.
+    pub(crate) fn on_nodes(self, nodes: Vec<Vec<String>>) -> Self {
+        Self { nodes, ..self }
+    }
+
     /// Creates it in a namespace of the test's own and waits until all pods are ready.
     pub(crate) fn start(&self, test: &str) -> Cluster {
         Cluster::start(self, test)
@@ -195,6 +223,17 @@ impl Manifest {
         peers.collect::<Vec<_>>().join(",")
     }
 
+    /// The configuration file of a pod.
+    pub(crate) fn file(namespace: &str, pod: &str, list: &str) -> String {
+        let url = format!("http://{pod}.{SERVICE}.{namespace}.svc");
+        format!(
+            "# Of {pod} alone.\nname: {pod}\ndata-dir: /store/member\nlisten-peer-urls: http://0.0.0.0:2380\n\
+             listen-client-urls: http://0.0.0.0:2379\ninitial-advertise-peer-urls: {url}:2380\n\
+             advertise-client-urls: \"{url}:2379\" # for clients\ninitial-cluster-token: {namespace}\n\
+             initial-cluster: >-\n  {list}\n\n# The end.\n"
+        )
+    }
+
     /// What the etcd container runs, and its variables.
     fn launched(&self, namespace: &str) -> Value {
         let version = json!({"name": "ETCDCTL_API", "value": "3"});
@@ -210,11 +249,24 @@ impl Manifest {
                 ],
             });
         }
+        let of_pod = json!({"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+        match self.peers {
+            Peers::Files => {
+                let file = "--config-file=/etc/etcd/$(POD).yaml";
+                return json!({"command": ["etcd"], "args": [file], "env": [version, of_pod]});
+            }
+            Peers::MadeFile => {
+                let script = "sed \"s/NAME/$POD/\" /etc/etcd/etcd.yaml > /tmp/etcd.yaml\n\
+                              exec etcd --config-file=/tmp/etcd.yaml";
+                return json!({"command": ["sh", "-ec"], "args": [script], "env": [version, of_pod]});
+            }
+            _ => {}
+        }
         let own = |port| json!(format!("http://$(POD).{SERVICE}.{namespace}.svc:{port}"));
         let list = Self::list(namespace, self.replicas);
         let mut env = vec![
             version,
-            json!({"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
+            of_pod,
             json!({"name": "ETCD_NAME", "value": "$(POD)"}),
             json!({"name": "ETCD_DATA_DIR", "value": "/store/member"}),
             json!({"name": "ETCD_LISTEN_PEER_URLS", "value": "http://0.0.0.0:2380"}),
@@ -223,6 +275,9 @@ impl Manifest {
             json!({"name": "ETCD_ADVERTISE_CLIENT_URLS", "value": own(2379)}),
             json!({"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace}),
         ];
+        if self.wal {
+            env.push(json!({"name": "ETCD_WAL_DIR", "value": "/wal/member"}));
+        }
         let mut args = Vec::new();
         match self.peers {
             Peers::Flag => args = vec![format!("--initial-cluster={list}"), "--initial-cluster-state=new".to_owned()],
@@ -231,7 +286,7 @@ impl Manifest {
                 env.push(json!({"name": "ETCD_INITIAL_CLUSTER_STATE", "valueFrom": from("state")}));
                 env.push(json!({"name": "ETCD_INITIAL_CLUSTER", "valueFrom": from("list")}));
             }
-            Peers::Script | Peers::Variable => {
+            _ => {
                 env.push(json!({"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"}));
                 env.push(json!({"name": "ETCD_INITIAL_CLUSTER", "value": list}));
             }
@@ -259,16 +314,29 @@ impl Manifest {
     /// The objects beside the StatefulSet and its Service.
     fn beside(&self, namespace: &str) -> Vec<Value> {
         let mut objects = Vec::new();
-        if self.peers == Peers::ConfigMap {
-            objects.push(json!({
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": PEERS_MAP, "namespace": namespace},
-                "data": {"list": Self::list(namespace, self.replicas), "state": "new"},
-            }));
-        }
+        let list = Self::list(namespace, self.replicas);
+        let data = match self.peers {
+            Peers::ConfigMap => Some(json!({"list": list, "state": "new"})),
+            Peers::Files => {
+                let each = (0..self.replicas).map(|at| format!("{SET}-{at}"));
+                Some(each.map(|pod| (format!("{pod}.yaml"), json!(Self::file(namespace, &pod, &list)))).collect())
+            }
+            Peers::MadeFile => Some(json!({"etcd.yaml": Self::file(namespace, "NAME", &list)})),
+            Peers::Script | Peers::Variable | Peers::Flag => None,
+        };
+        objects.extend(data.map(|data| {
+            let metadata = json!({"name": PEERS_MAP, "namespace": namespace});
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+        }));
         if self.by_hand {
-            objects.extend((0..self.replicas).map(|at| volume(namespace, at)));
+            objects.extend((0..self.replicas).map(|at| {
+                let mut volume = volume(namespace, at);
+                if let Some(nodes) = self.nodes.get(at) {
+                    volume["spec"]["nodeAffinity"] = on_nodes(nodes);
+                }
+                volume
+            }));
+            objects.extend((0..self.replicas).filter(|_| self.wal).map(|at| wal_volume(namespace, at)));
         }
         objects
     }
@@ -327,9 +395,26 @@ impl Manifest {
             if self.by_hand {
                 template["spec"]["storageClassName"] = json!(class_by_hand(namespace));
             }
-            set["spec"]["volumeClaimTemplates"] = json!([template]);
+            let mut templates = vec![template];
+            if self.wal {
+                let mut second = templates[0].clone();
+                second["metadata"]["name"] = json!(WAL);
+                templates.push(second);
+                let mounts = &mut set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+                mounts.as_array_mut().expect("mounts").push(json!({"name": WAL, "mountPath": "/wal"}));
+            }
+            set["spec"]["volumeClaimTemplates"] = json!(templates);
         } else {
             set["spec"]["template"]["spec"]["volumes"] = json!([{"name": CLAIM, "emptyDir": {}}]);
+        }
+        if let Some(affinity) = &self.affinity {
+            set["spec"]["template"]["spec"]["affinity"] = affinity.clone();
+        }
+        if matches!(self.peers, Peers::Files | Peers::MadeFile) {
+            let spec = &mut set["spec"]["template"]["spec"];
+            spec["volumes"] = json!([{"name": "files", "configMap": {"name": PEERS_MAP}}]);
+            let mounts = spec["containers"][0]["volumeMounts"].as_array_mut().expect("mounts");
+            mounts.push(json!({"name": "files", "mountPath": "/etc/etcd"}));
         }
         let service = json!({
             "apiVersion": "v1",
@@ -379,6 +464,22 @@ pub(crate) fn volume(namespace: &str, ordinal: usize) -> Value {
             "volumeMode": "Filesystem",
         },
     })
+}
+
+/// The volume of an ordinal's write-ahead log.
+pub(crate) fn wal_volume(namespace: &str, ordinal: usize) -> Value {
+    let mut volume = volume(namespace, ordinal);
+    volume["metadata"]["name"] = json!(format!("{namespace}-wal-{ordinal}"));
+    volume["spec"]["claimRef"]["name"] = json!(format!("{WAL}-{SET}-{ordinal}"));
+    volume["spec"]["hostPath"]["path"] = json!(format!("/tmp/etcd-scale-volumes/{namespace}/wal-{ordinal}"));
+    volume
+}
+
+/// A volume's `nodeAffinity` to these nodes.
+fn on_nodes(nodes: &[String]) -> Value {
+    json!({"required": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}]}
+    ]}})
 }
 
 /// Where the volume of an ordinal lies.
