@@ -43,7 +43,7 @@ pub(super) enum Command {
     Check(Check),
     /// Show members, pods, volumes, the stage, and what to do next
     Status(Status),
-    /// Prove health, membership and equal data
+    /// Prove health, membership and equal data; with --deep, find the keys that differ
     Verify(Verify),
     /// Save and verify a snapshot
     Snapshot(Snapshot),
@@ -412,6 +412,18 @@ pub(super) struct Verify {
     /// Which members to ask for a hash of all keys [default: followers]
     #[arg(long, value_enum, value_name = "WHICH")]
     pub(super) hash: Option<Hash>,
+
+    /// Where hashes do not prove that members hold the same data, compare their keys and name the first that differ
+    #[arg(
+        long,
+        long_help = "Where hashes do not prove that members hold the same data, compare their keys and name the first \
+            that differ.\n\nOf voters whose hashes differ, one of each other hash is compared with one of those that \
+            most agree on; so are voters that were not hashed, and with --hash none all. Both sides are read from the \
+            members themselves at one revision, in pages of about 1 MB and 2000 keys at most: every value goes over the \
+            network, none is shown. The first ten keys that differ or are missing are named, and all are counted. Where \
+            the hashes of all voters are equal, nothing is left to compare."
+    )]
+    pub(super) deep: bool,
 
     /// How long to wait for members and pods that are not healthy yet
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]

@@ -22,6 +22,7 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         by: None,
         rollout: None,
         hash: None,
+        deep: false,
         size_env: None,
         join: JoinChoice::Auto,
         // Whole, because the record names it to people on other machines.

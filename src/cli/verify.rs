@@ -11,6 +11,7 @@ pub(super) async fn run(args: Verify, console: &mut Console, interrupt: Interrup
     console.lead_to(args.target.cluster_options());
     let mut request = session::request(Verb::Verify, args.timeout);
     request.hash = args.hash.map(Into::into);
+    request.deep = args.deep;
     let (mut cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return session::refuse(console, &trouble),

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::etcd::Etcd;
 use super::k8s::{Connection, Kubernetes, Lock, Watch};
-use crate::model::{Answer, Change, Observation, Pod, Question, patch_operations, with_revision};
+use crate::model::{Answer, Change, KeyComparison, Observation, Pod, Question, patch_operations, with_revision};
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for.
@@ -125,7 +125,12 @@ impl World for Cluster {
         Ok(observation)
     }
 
-    async fn look(&mut self, question: &Question, observation: &Observation) -> Answer {
+    async fn look(
+        &mut self,
+        question: &Question,
+        observation: &Observation,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Answer {
         match question {
             Question::Permissions(list) => Answer::Permissions(self.kubernetes.permissions(list).await),
             Question::LastLines { pod, container } => {
@@ -141,6 +146,16 @@ impl World for Cluster {
                 Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
                 Err(trouble) => crate::model::Known::Unknown(trouble.message),
             }),
+            Question::Keys { revision, reference, other } => {
+                let pods = find(&reference.pod, observation).and_then(|pod| Ok((pod, find(&other.pod, observation)?)));
+                Answer::Keys(match pods {
+                    Ok((pod, other_pod)) => {
+                        let (one, two) = ((pod, reference.member), (other_pod, other.member));
+                        Box::pin(self.etcd.compare_keys(one, two, *revision, progress)).await
+                    }
+                    Err(trouble) => KeyComparison { broken_off: Some(trouble.message), ..KeyComparison::default() },
+                })
+            }
         }
     }
 

@@ -94,6 +94,8 @@ pub struct Request {
     pub rollout: Option<RolloutPolicy>,
     /// `--hash`, where it was given.
     pub hash: Option<HashPolicy>,
+    /// `--deep`.
+    pub deep: bool,
     /// `--size-env`, where it was given.
     pub size_env: Option<SizeEnv>,
     /// `--join`.
@@ -132,6 +134,8 @@ pub struct Goal {
     pub rollout: RolloutPolicy,
     /// Which members may be hashed.
     pub hash: HashPolicy,
+    /// Whether keys are compared where hashes do not prove them equal.
+    pub deep: bool,
     /// Which variable follows the size.
     pub size_env: SizeEnv,
     /// How the new member is to join.
@@ -358,6 +362,7 @@ impl Goal {
             to,
             rollout: request.rollout.or(kept.map(|record| record.rollout)).unwrap_or(RolloutPolicy::Guarded),
             hash: request.hash.or(kept.map(|record| record.hash)).unwrap_or(HashPolicy::Followers),
+            deep: request.deep,
             // The variable decides what the patch was: a later choice must not change it half-way.
             size_env: kept.map(|record| record.size_env.clone()).or(request.size_env.clone()).unwrap_or(SizeEnv::Auto),
             join: request.join,

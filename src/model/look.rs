@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Known, MemberId, Observation, Volume};
+use super::{KeyComparison, KeyHolder, Known, MemberId, Observation, Volume};
 
 /// A question to the outside, asked by a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +21,15 @@ pub enum Question {
         pod: String,
         /// The revision to hash at.
         revision: i64,
+    },
+    /// Which keys two members do not hold alike at one revision. Reads all keys of both.
+    Keys {
+        /// The revision to compare at.
+        revision: i64,
+        /// The member that is compared with.
+        reference: KeyHolder,
+        /// The other.
+        other: KeyHolder,
     },
     /// The last lines that a container wrote before it ended.
     LastLines {
@@ -142,6 +151,8 @@ pub enum Answer {
     Permissions(Vec<(Permission, Known<bool>)>),
     /// To [`Question::Hash`].
     Hash(Known<Hash>),
+    /// To [`Question::Keys`].
+    Keys(KeyComparison),
     /// To [`Question::LastLines`].
     LastLines(Known<Vec<String>>),
     /// To [`Question::Neighbours`].
@@ -160,6 +171,7 @@ impl Answer {
         match self {
             Self::Permissions(_) | Self::Neighbours(_) => true,
             Self::Hash(hash) => hash.known().is_some(),
+            Self::Keys(comparison) => comparison.broken_off.is_none(),
             Self::LastLines(lines) => lines.known().is_some(),
             Self::Volumes(volumes) => volumes.known().is_some(),
             Self::ConfigMap(map) => map.known().is_some(),
@@ -169,6 +181,20 @@ impl Answer {
 }
 
 impl Question {
+    /// Its name in events.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Permissions(_) => "permissions",
+            Self::Hash { .. } => "hash",
+            Self::Keys { .. } => "keys",
+            Self::LastLines { .. } => "last-lines",
+            Self::Neighbours { .. } => "neighbours",
+            Self::Volumes { .. } => "volumes",
+            Self::ConfigMap { .. } => "config-map",
+            Self::DiskPools => "disk-pools",
+        }
+    }
+
     /// Whether the answer stays true for the length of a run.
     pub fn lasting(&self) -> bool {
         !matches!(self, Self::LastLines { .. } | Self::Volumes { .. } | Self::ConfigMap { .. })
@@ -188,6 +214,7 @@ impl Question {
                 let assumed = Hash { hash: 0, compact_revision: revision.saturating_sub(1), took_ms: 0 };
                 Answer::Hash(Known::Known(known.unwrap_or(assumed)))
             }
+            Self::Keys { .. } => Answer::Keys(KeyComparison::default()),
             Self::LastLines { .. } => Answer::LastLines(Known::Unknown("only foreseen".to_owned())),
             Self::Neighbours { .. } => Answer::Neighbours(Neighbours {
                 services: Known::Known(Vec::new()),

@@ -254,6 +254,15 @@ impl Reporter for Console {
                 let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
                 return self.show_wait(change, &format!("{done}{of} bytes"), total.map(|total| (*done, total)), None);
             }
+            Event::LookProgress { look, done, total, .. } => {
+                let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+                return self.show_wait(
+                    look,
+                    &format!("{done}{of} keys compared"),
+                    total.map(|total| (*done, total)),
+                    None,
+                );
+            }
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {

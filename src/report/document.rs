@@ -37,6 +37,7 @@ impl Lines {
 pub(super) struct Document {
     fields: Map<String, Value>,
     findings: Vec<Value>,
+    comparisons: Vec<Value>,
 }
 
 impl Document {
@@ -54,6 +55,13 @@ impl Document {
                     finding["step"] = json!(step);
                     finding
                 }));
+            }
+            Event::KeysCompared { .. } => {
+                let mut comparison = json!(event);
+                if let Some(fields) = comparison.as_object_mut() {
+                    fields.remove("type");
+                }
+                self.comparisons.push(comparison);
             }
             Event::Rehearsed { change, trouble } => {
                 self.fields.insert("rehearsed".to_owned(), json!({"change": change, "trouble": trouble}));
@@ -77,6 +85,9 @@ impl Document {
         document.insert("version".to_owned(), json!(VERSION));
         document.extend(self.fields);
         document.insert("findings".to_owned(), Value::Array(self.findings));
+        if !self.comparisons.is_empty() {
+            document.insert("keyComparisons".to_owned(), Value::Array(self.comparisons));
+        }
         document.insert("exitCode".to_owned(), json!(exit_code));
         Value::Object(document)
     }

@@ -76,6 +76,8 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
         | Event::ChangeProgress { .. }
         | Event::ChangeApplied { .. }
         | Event::Waiting { .. }
+        | Event::LookProgress { .. }
+        | Event::KeysCompared { .. }
         | Event::Locking { .. }
         | Event::RunEnded { .. } => None,
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Finding, Plan, Reply, SavedSnapshot, Trouble};
-use crate::model::{Change, Fact, Goal};
+use crate::model::{Change, Fact, Goal, KeyComparison, KeyHolder};
 
 /// Something that happened. Times are seconds since the start of the run.
 #[derive(Debug, Clone, Serialize)]
@@ -98,6 +98,28 @@ pub enum Event {
         seconds: f64,
         /// How long it may last.
         limit_seconds: f64,
+    },
+    /// A look takes long.
+    LookProgress {
+        /// The step that asked.
+        step: &'static str,
+        /// What is looked at.
+        look: &'static str,
+        /// Keys done.
+        done: u64,
+        /// Keys in all, where that is known.
+        total: Option<u64>,
+    },
+    /// The keys of two members were compared.
+    KeysCompared {
+        /// At this revision.
+        revision: i64,
+        /// The member that is compared with.
+        reference: KeyHolder,
+        /// The other.
+        other: KeyHolder,
+        /// What came of it.
+        comparison: KeyComparison,
     },
     /// Reading the world failed and is tried again.
     ObserveFailed {

@@ -26,8 +26,14 @@ pub trait World {
     /// Reads the world.
     fn observe(&mut self, depth: Depth) -> impl Future<Output = Result<Observation, Trouble>>;
 
-    /// Answers a dear question. What cannot be answered is an answer of its own.
-    fn look(&mut self, question: &Question, observation: &Observation) -> impl Future<Output = Answer>;
+    /// Answers a dear question. What cannot be answered is an answer of its own. `progress` hears of what was looked at,
+    /// for questions that take long.
+    fn look(
+        &mut self,
+        question: &Question,
+        observation: &Observation,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> impl Future<Output = Answer>;
 
     /// Makes a change. `progress` hears of bytes done, for changes that take long.
     fn apply(

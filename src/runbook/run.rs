@@ -175,10 +175,24 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 Verdict::Refuse(refusal) => return Next::End(self.refused(step, refusal)),
                 Verdict::Look(question) => {
+                    let reporter = &mut *self.reporter;
+                    let mut progress = |done, total| {
+                        reporter.report(&Event::LookProgress { step: step.name(), look: question.name(), done, total });
+                    };
                     let answer = tokio::select! {
-                        answer = self.world.look(&question, observation) => answer,
+                        answer = self.world.look(&question, observation, &mut progress) => answer,
                         signal = self.interrupt.raised() => return Next::End(Outcome::Interrupted { signal }),
                     };
+                    if let (Question::Keys { revision, reference, other }, Answer::Keys(comparison)) =
+                        (&question, &answer)
+                    {
+                        self.reporter.report(&Event::KeysCompared {
+                            revision: *revision,
+                            reference: reference.clone(),
+                            other: other.clone(),
+                            comparison: comparison.clone(),
+                        });
+                    }
                     if question.lasting() && answer.is_known() {
                         self.answers.push((question.clone(), answer.clone()));
                     }

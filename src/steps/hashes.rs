@@ -4,10 +4,13 @@
 //! leader only where that was quick or was agreed to. Hashes of different compact revisions do not compare
 //! (etcd's own corruption check has the same rule, server/etcdserver/corrupt.go).
 
-use crate::model::{Answer, Hash, HashPolicy, Known, Member, MemberId, Observation, Question};
+use crate::model::{Answer, Hash, HashPolicy, Known, MemberId, Observation, Question};
 
 /// Below this a follower's hash was quick enough to ask the leader for one too, in milliseconds.
 const QUICK_MS: u64 = 50;
+
+/// Why hashes do not compare.
+pub(super) const COMPACTED: &str = "the members were compacted at different revisions";
 
 /// What the hashes say.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +37,42 @@ pub enum Hashes {
         /// Member names and hashes.
         hashes: Vec<(String, u32)>,
     },
+    /// The members were compacted at different revisions, so their hashes do not compare.
+    Compacted,
     /// They could not be compared this time; the text says why.
     Again(String),
+}
+
+/// A voter that is asked, and the pod to ask it in.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Voter {
+    pub(super) member: MemberId,
+    /// As a person would call it.
+    pub(super) name: String,
+    pub(super) pod: String,
+    pub(super) leads: bool,
+}
+
+/// All voters in the order in which they are asked, the leader last, and the newest revision that all of them have.
+///
+/// # Errors
+/// With the reason, where one of them is not known well enough.
+pub(super) fn voters(observation: &Observation) -> Result<(Vec<Voter>, i64), String> {
+    let Some(members) = observation.members.known() else {
+        return Err("the member list is not known".to_owned());
+    };
+    let mut voters = Vec::new();
+    let mut common = None;
+    for voter in members.voters() {
+        let (Some(status), Some(pod)) = (observation.status_of(voter.id), observation.pod_of(voter)) else {
+            return Err(format!("{} does not answer", voter.called()));
+        };
+        common = Some(common.map_or(status.revision, |revision: i64| revision.min(status.revision)));
+        let (member, name, pod) = (voter.id, voter.called(), pod.name.clone());
+        voters.push(Voter { member, name, pod, leads: status.leads() });
+    }
+    voters.sort_by_key(|voter| (voter.leads, voter.pod.clone()));
+    Ok((voters, common.unwrap_or_default()))
 }
 
 /// Compares the voters' hashes at the newest revision that all of them have.
@@ -43,42 +80,34 @@ pub fn compare_hashes(observation: &Observation, policy: HashPolicy) -> Hashes {
     if policy == HashPolicy::None {
         return Hashes::Nothing("not hashed, as asked (--hash none)".to_owned());
     }
-    let Some(members) = observation.members.known() else {
-        return Hashes::Again("the member list is not known".to_owned());
+    let (voters, revision) = match voters(observation) {
+        Ok(voters) => voters,
+        Err(why) => return Hashes::Again(why),
     };
-    let mut voters: Vec<(&Member, i64, bool, String)> = Vec::new();
-    for voter in members.voters() {
-        let (Some(status), Some(pod)) = (observation.status_of(voter.id), observation.pod_of(voter)) else {
-            return Hashes::Again(format!("{} does not answer", voter.called()));
-        };
-        voters.push((voter, status.revision, status.leads(), pod.name.clone()));
-    }
     if voters.len() < 2 {
         return Hashes::Nothing("one voter, nothing to compare".to_owned());
     }
-    let revision = voters.iter().map(|(_, revision, _, _)| *revision).min().unwrap_or_default();
-    voters.sort_by_key(|(_, _, leads, pod)| (*leads, pod.clone()));
     let mut answers: Vec<(String, Hash)> = Vec::new();
     let mut not_hashed = Vec::new();
-    for (voter, _, leads, pod) in voters {
-        let question = Question::Hash { member: voter.id, pod, revision };
+    for Voter { member, name, pod, leads } in voters {
+        let question = Question::Hash { member, pod, revision };
         let answer = observation.answer(&question);
         let quick = answers.iter().all(|(_, hash)| hash.took_ms < QUICK_MS);
         if answer.is_none() && leads && policy == HashPolicy::Followers && !quick {
-            not_hashed.push(voter.called());
+            not_hashed.push(name);
             continue;
         }
         match answer {
             None => return Hashes::Ask(question),
-            Some(Answer::Hash(Known::Known(hash))) => answers.push((voter.called(), *hash)),
-            Some(Answer::Hash(Known::Unknown(why))) => return Hashes::Again(format!("{}: {why}", voter.called())),
+            Some(Answer::Hash(Known::Known(hash))) => answers.push((name, *hash)),
+            Some(Answer::Hash(Known::Unknown(why))) => return Hashes::Again(format!("{name}: {why}")),
             Some(_) => return Hashes::Again("the answer was none to this question".to_owned()),
         }
     }
     let slowest_ms = answers.iter().map(|(_, hash)| hash.took_ms).max().unwrap_or_default();
     let compact = answers.first().map(|(_, hash)| hash.compact_revision);
     if answers.iter().any(|(_, hash)| Some(hash.compact_revision) != compact) {
-        return Hashes::Again("the members were compacted meanwhile".to_owned());
+        return Hashes::Compacted;
     }
     let first = answers.first().map(|(_, hash)| hash.hash);
     if answers.iter().any(|(_, hash)| Some(hash.hash) != first) {
@@ -139,6 +168,16 @@ impl Hashes {
                 Some(text)
             }
             Self::Nothing(why) => Some(format!("key-value hashes not compared: {why}")),
+            Self::Compacted => Some(format!("key-value hashes not compared: {COMPACTED}")),
+            _ => None,
+        }
+    }
+
+    /// Why they could not be compared this time.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Again(why) => Some(why.clone()),
+            Self::Compacted => Some(COMPACTED.to_owned()),
             _ => None,
         }
     }
@@ -149,8 +188,7 @@ impl Hashes {
         let list: Vec<_> = hashes.iter().map(|(name, hash)| format!("{name} {hash:08x}")).collect();
         Some((
             format!("the members hold different data at revision {revision}: {}", list.join(", ")),
-            "do not change the cluster; find the member with wrong data by comparing its keys with the others'"
-                .to_owned(),
+            "do not change the cluster; see which keys differ with `etcd-scale verify --deep`".to_owned(),
         ))
     }
 }

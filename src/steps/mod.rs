@@ -4,6 +4,7 @@ mod add_learner;
 mod config_file;
 mod create_volume;
 mod hashes;
+mod keys;
 mod patch_statefulset;
 mod precheck;
 mod promote;

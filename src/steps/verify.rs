@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::hashes::{Hashes, compare_hashes, compare_with_first};
-use crate::model::{Goal, Member, Observation, Rollout};
+use super::keys::{UNTIL_KNOWN, compare_keys};
+use crate::model::{Fact, Goal, Member, Observation, Rollout};
 use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// A compaction in between is no fault: hashes are tried again at least this long.
@@ -42,10 +43,13 @@ impl Step for Verify {
         if let Hashes::Ask(question) = hashes {
             return Verdict::Look(question);
         }
-        if let Hashes::Again(why) = hashes {
+        // Keys compare also where hashes do not for having been compacted at different revisions.
+        if let Some(seen) = hashes.trouble()
+            && !(goal.deep && matches!(hashes, Hashes::Compacted))
+        {
             return Verdict::Wait(Wait {
                 until: "hashes that can be compared".to_owned(),
-                seen: why,
+                seen,
                 progress: None,
                 limit: goal.timeout.max(COMPARABLE),
                 wake: Wake::Members,
@@ -70,22 +74,42 @@ impl Step for Verify {
                 difference = difference.or(since.difference());
             }
         }
-        if let Some((fact, advice)) = difference {
+        let keys = match goal.deep.then(|| compare_keys(observation)) {
+            Some(Err(question)) => return Verdict::Look(question),
+            Some(Ok(keys)) => keys,
+            None => Vec::new(),
+        };
+        if let Some((fact, advice)) = &difference
+            && !goal.deep
+        {
             return Verdict::Refuse(Refusal::because(fact, advice));
         }
-        let data = if matches!(hashes, Hashes::Equal { .. }) { "data equal" } else { "data not compared" };
         let members = usize::try_from(goal.to).unwrap_or_default();
         let finding = |id: &str, found: String| Finding { id: id.to_owned(), level: Level::Ok, found, advice: None };
-        Verdict::Done(Done {
-            findings: vec![
-                finding("members", format!("{members} members, all started, all voters by their own account")),
-                finding("endpoints", format!("{members} of {members} serve linearizable reads")),
-                finding("pods", format!("{members} of {members} pods ready with all their containers")),
-                finding("hashes", proof),
-            ],
-            proof: format!("{members} voters healthy, {members} pods ready, {data}"),
-        })
+        let mut findings = vec![
+            finding("members", format!("{members} members, all started, all voters by their own account")),
+            finding("endpoints", format!("{members} of {members} serve linearizable reads")),
+            finding("pods", format!("{members} of {members} pods ready with all their containers")),
+        ];
+        findings.push(match difference {
+            Some((found, _)) => Finding { level: Level::Refused, ..finding("hashes", found) },
+            None => finding("hashes", proof),
+        });
+        let compared = matches!(hashes, Hashes::Equal { .. }) || !keys.is_empty();
+        findings.extend(keys);
+        if findings.iter().any(|finding| finding.level == Level::Refused) {
+            return Verdict::Refuse(refusal(findings));
+        }
+        let data = if compared { "data equal" } else { "data not compared" };
+        Verdict::Done(Done { findings, proof: format!("{members} voters healthy, {members} pods ready, {data}") })
     }
+}
+
+/// A refusal for those findings that stand in the way.
+fn refusal(findings: Vec<Finding>) -> Refusal {
+    let facts = findings.iter().filter(|finding| finding.level == Level::Refused);
+    let facts = facts.map(|finding| Fact::new(&finding.found, finding.advice.as_deref().unwrap_or(UNTIL_KNOWN)));
+    Refusal { facts: facts.collect(), findings }
 }
 
 /// The first thing that is not as it should be, and what will show that it has changed.

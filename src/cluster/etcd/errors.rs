@@ -32,6 +32,12 @@ pub(super) fn is_denied(error: &Error) -> bool {
         if status.code() == Code::PermissionDenied || status.message().contains("user name is empty"))
 }
 
+/// Whether the answer was too large to be taken in, which shows before it is.
+pub(super) fn is_too_large(error: &Error) -> bool {
+    matches!(error, Error::GRpcStatus(status)
+        if status.message().contains("message length too large") || status.message().contains("message larger than max"))
+}
+
 /// What the server said, without the client's wrapping.
 fn said(error: &Error) -> String {
     match error {

@@ -2,6 +2,8 @@
 
 mod client;
 mod errors;
+mod keys;
+mod paging;
 mod read;
 mod snapshot;
 mod tunnel;

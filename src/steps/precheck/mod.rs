@@ -141,9 +141,9 @@ fn hashes(observation: &Observation, goal: &Goal) -> Result<Finding, Box<Verdict
     let finding = |level, found, advice| Finding { id: "hashes".to_owned(), level, found, advice };
     match compare_hashes(observation, goal.hash) {
         Hashes::Ask(question) => Err(Box::new(Verdict::Look(question))),
-        Hashes::Again(why) => Err(Box::new(Verdict::Wait(Wait {
+        again @ (Hashes::Again(_) | Hashes::Compacted) => Err(Box::new(Verdict::Wait(Wait {
             until: "hashes that can be compared".to_owned(),
-            seen: why,
+            seen: again.trouble().unwrap_or_default(),
             progress: None,
             limit: goal.timeout,
             wake: Wake::Members,

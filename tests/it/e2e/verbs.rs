@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Launch, Manifest};
+use crate::harness::{Launch, Manifest, ODD_KEY};
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
@@ -35,6 +35,7 @@ fn on_a_healthy_cluster() {
     assert!(checked["findings"].as_array().is_some_and(|findings| findings.len() > 5), "{checked:#}");
 
     cluster.run(&["verify"]).exits(0).says("Proved: ").says("key-value hashes equal");
+    cluster.run(&["verify", "--deep"]).exits(0).says("nothing is left to compare");
     let verified = cluster.run(&["verify", "-o", "json"]).exits(0).document();
     assert_eq!(verified["outcome"], "done", "{verified:#}");
 
@@ -96,6 +97,39 @@ fn a_snapshot_can_be_restored() {
             assert!(output.status.success(), "{tool}: {}", String::from_utf8_lossy(&output.stderr));
             assert!(restored.join("member/snap/db").is_file());
             break;
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn the_key_that_differs_is_named() {
+    let cluster = Manifest::new().replicas(3).with_odd_key(5000).start("verify-deep");
+
+    let shallow = cluster.run(&["verify"]);
+    shallow.exits(1).says("the members hold different data").says("verify --deep").never_says(ODD_KEY);
+
+    let key = format!("\"{ODD_KEY}\"");
+    let deep = cluster.run(&["verify", "--deep"]);
+    deep.exits(1)
+        .says("1 of 5000 keys on etcd-1 differ from those on")
+        .says(&key)
+        .says("different values (5 and 5 bytes)");
+    deep.never_says("usual").never_says("other value");
+
+    // Without hashes all members are compared with one, and the odd one is found all the same.
+    let document = cluster.run(&["verify", "--deep", "--hash", "none", "-o", "json"]).exits(1).document();
+    let comparisons = document["keyComparisons"].as_array().expect("comparisons");
+    assert_eq!(comparisons.len(), 2, "{document:#}");
+    let odd = |comparison: &&serde_json::Value| {
+        comparison["reference"]["pod"] == "etcd-1" || comparison["other"]["pod"] == "etcd-1"
+    };
+    for comparison in comparisons {
+        let (expected, comparison) = (u32::from(odd(&comparison)), &comparison["comparison"]);
+        assert_eq!(comparison["compared"], 5000, "{document:#}");
+        assert_eq!(comparison["differing"], expected, "{document:#}");
+        if expected > 0 {
+            assert_eq!(comparison["first"][0]["key"], ODD_KEY, "{document:#}");
         }
     }
 }

@@ -53,6 +53,48 @@ pub(crate) enum Peers {
     MadeFile,
 }
 
+/// The key that one member has another value of.
+pub(crate) const ODD_KEY: &str = "key-002345";
+
+/// Writes keys into an etcd on loopback, and restores that etcd's snapshot as the member.
+const OWN_SNAPSHOT: &str = r#"
+if [ ! -d /store/member ]; then
+  etcd --data-dir /store/seed --max-txn-ops 1000000 \
+    --listen-client-urls http://127.0.0.1:32379 --advertise-client-urls http://127.0.0.1:32379 \
+    --listen-peer-urls http://127.0.0.1:32380 --initial-advertise-peer-urls http://127.0.0.1:32380 \
+    --initial-cluster default=http://127.0.0.1:32380 &
+  seed=$!
+  seeding() { etcdctl --endpoints http://127.0.0.1:32379 "$@"; }
+  until seeding endpoint health; do sleep 0.2; done
+  odd=usual
+  [ "$HOSTNAME" != SET-1 ] || odd=other
+  i=0
+  while [ "$i" -lt KEYS ]; do
+    until=$((i + 5000))
+    [ "$until" -lt KEYS ] || until=KEYS
+    {
+      echo
+      while [ "$i" -lt "$until" ]; do
+        key=$(printf 'key-%06d' "$i")
+        value=usual
+        [ "$key" != ODD ] || value=$odd
+        echo "put $key $value"
+        i=$((i + 1))
+      done
+      echo
+      echo
+    } > /store/puts
+    seeding txn < /store/puts > /dev/null
+  done
+  seeding snapshot save /store/seed.db
+  kill "$seed"
+  wait "$seed" || true
+  etcdctl snapshot restore /store/seed.db --name "$HOSTNAME" --data-dir /store/member \
+    --initial-cluster "$peers" --initial-cluster-token "$ETCD_INITIAL_CLUSTER_TOKEN" \
+    --initial-advertise-peer-urls "http://$HOSTNAME.$domain:2380"
+fi
+"#;
+
 /// The ConfigMap that the list of peers is in, where it is in one.
 pub(crate) const PEERS_MAP: &str = "etcd-peers";
 
@@ -93,6 +135,7 @@ pub(crate) struct Manifest {
     wal: bool,
     affinity: Option<Value>,
     nodes: Vec<Vec<String>>,
+    keys: Option<u32>,
 }
 
 impl Manifest {
@@ -113,6 +156,7 @@ impl Manifest {
             wal: false,
             affinity: None,
             nodes: Vec::new(),
+            keys: None,
         }
     }
 
@@ -178,6 +222,12 @@ impl Manifest {
         Self { nodes, ..self }
     }
 
+    /// Each member begins with a snapshot of its own making: so many keys, named `key-` and six digits, of which
+    /// [`ODD_KEY`] has another value on the member of ordinal 1.
+    pub(crate) fn with_odd_key(self, keys: u32) -> Self {
+        Self { keys: Some(keys), ..self }
+    }
+
     /// Creates it in a namespace of the test's own and waits until all pods are ready.
     pub(crate) fn start(&self, test: &str) -> Cluster {
         Cluster::start(self, test)
@@ -213,8 +263,15 @@ impl Manifest {
         format!(
             "domain={SERVICE}.{namespace}.svc\npeers=\ni=0\n\
              while [ \"$i\" -lt \"$ETCD_CLUSTER_SIZE\" ]; do\n  \
-             peers=\"$peers${{peers:+,}}{SET}-$i=http://{SET}-$i.$domain:2380\"\n  i=$((i + 1))\ndone\n{end}"
+             peers=\"$peers${{peers:+,}}{SET}-$i=http://{SET}-$i.$domain:2380\"\n  i=$((i + 1))\ndone\n{}{end}",
+            self.own_snapshot(),
         )
+    }
+
+    /// What begins the script where members make their own snapshots.
+    fn own_snapshot(&self) -> String {
+        let Some(keys) = self.keys else { return String::new() };
+        OWN_SNAPSHOT.replace("SET", SET).replace("KEYS", &keys.to_string()).replace("ODD", ODD_KEY)
     }
 
     /// The list of peers of `size` members.

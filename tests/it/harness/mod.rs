@@ -11,7 +11,9 @@ mod standing;
 
 pub(crate) use cluster::{Cluster, is_up};
 pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json, try_kubectl};
-pub(super) use manifest::{CLAIM, Image, Launch, Manifest, PEERS_MAP, Peers, SERVICE, SET, path, volume, wal_volume};
+pub(super) use manifest::{
+    CLAIM, Image, Launch, Manifest, ODD_KEY, PEERS_MAP, Peers, SERVICE, SET, path, volume, wal_volume,
+};
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;

@@ -2,6 +2,7 @@
 
 mod config_file;
 mod disk_pools;
+mod keys;
 mod output;
 mod patch;
 mod peer_list;

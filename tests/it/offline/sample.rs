@@ -152,6 +152,7 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         by: None,
         rollout: None,
         hash: None,
+        deep: false,
         size_env: None,
         join: JoinChoice::Auto,
         snapshot: SnapshotChoice::In(PathBuf::from(".")),
