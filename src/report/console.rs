@@ -254,14 +254,10 @@ impl Reporter for Console {
                 let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
                 return self.show_wait(change, &format!("{done}{of} bytes"), total.map(|total| (*done, total)), None);
             }
-            Event::LookProgress { look, done, total, .. } => {
+            Event::LookProgress { done, total, .. } => {
                 let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-                return self.show_wait(
-                    look,
-                    &format!("{done}{of} keys compared"),
-                    total.map(|total| (*done, total)),
-                    None,
-                );
+                let progress = total.map(|total| (*done, total));
+                return self.show_wait("the keys to be compared", &format!("{done}{of} keys"), progress, None);
             }
             Event::RunEnded { summary } => {
                 self.waiting.clear();

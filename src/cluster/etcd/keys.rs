@@ -17,7 +17,7 @@ use crate::runbook::{Trouble, TroubleKind};
 const PAGE: Duration = Duration::from_secs(30);
 
 /// How often a page is asked for whose answer was lost.
-const TRIES: u32 = 3;
+const TRIES: u32 = 2;
 
 /// How long to pause before that.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -116,6 +116,10 @@ fn the_key_that_differs_is_named() {
         .says(&key)
         .says("different values (5 and 5 bytes)");
     deep.never_says("usual").never_says("other value");
+    let events = cluster.run(&["verify", "--deep", "-o", "ndjson"]).exits(1).says(&key).events();
+    for kind in ["look-progress", "keys-compared"] {
+        assert!(events.iter().any(|event| event.is(kind)), "no {kind}");
+    }
 
     // Without hashes all members are compared with one, and the odd one is found all the same.
     let document = cluster.run(&["verify", "--deep", "--hash", "none", "-o", "json"]).exits(1).document();

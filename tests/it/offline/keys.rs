@@ -35,13 +35,11 @@ fn hashed(hashes: [(u32, i64); 3]) -> Foreseen {
     world
 }
 
-fn held(bytes: u64, mod_revision: i64) -> Option<HeldKey> {
-    Some(HeldKey { bytes, create_revision: 2, mod_revision, version: 1, lease: None })
-}
-
-fn key(key: &str, reference: Option<HeldKey>, other: Option<HeldKey>) -> DifferentKey {
+/// A key with the size of its value and its mod revision on either side.
+fn key(key: &str, reference: Option<(u64, i64)>, other: Option<(u64, i64)>) -> DifferentKey {
+    let held = |(bytes, mod_revision)| HeldKey { bytes, create_revision: 2, mod_revision, version: 1, lease: None };
     let values_differ = reference.is_some() && other.is_some();
-    DifferentKey { key: key.into(), reference, other, values_differ }
+    DifferentKey { key: key.into(), reference: reference.map(held), other: other.map(held), values_differ }
 }
 
 fn equal() -> KeyComparison {
@@ -49,7 +47,7 @@ fn equal() -> KeyComparison {
 }
 
 fn one_differs() -> KeyComparison {
-    KeyComparison { differing: 1, first: vec![key("/a", held(5, 3), held(5, 3))], ..equal() }
+    KeyComparison { differing: 1, first: vec![key("/a", Some((5, 3)), Some((5, 3)))], ..equal() }
 }
 
 fn deep() -> Request {
@@ -179,9 +177,9 @@ async fn programs_get_the_keys_too() {
     let world = || {
         let mut world = hashed([(1, 1), (2, 1), (1, 1)]);
         let first = vec![
-            key(&"k".repeat(300), held(5, 3), held(7, 4)),
-            key("\\x00\\n", held(5, 3), None),
-            key("/c", None, held(5, 3)),
+            key(&"k".repeat(300), Some((5, 3)), Some((7, 4))),
+            key("\\x00\\n", Some((5, 3)), None),
+            key("/c", None, Some((5, 3))),
         ];
         let comparison = KeyComparison { differing: 3, first, ..equal() };
         world.answers.push((pair(2, 1), Answer::Keys(comparison)));
