@@ -95,12 +95,16 @@ impl Step for Verify {
             Some((found, _)) => Finding { level: Level::Refused, ..finding("hashes", found) },
             None => finding("hashes", proof),
         });
-        let compared = matches!(hashes, Hashes::Equal { .. }) || !keys.is_empty();
+        let data = match &hashes {
+            _ if !keys.is_empty() => "data equal",
+            Hashes::Equal { not_hashed, .. } if not_hashed.is_empty() => "data equal",
+            Hashes::Equal { .. } => "data equal where hashed",
+            _ => "data not compared",
+        };
         findings.extend(keys);
         if findings.iter().any(|finding| finding.level == Level::Refused) {
             return Verdict::Refuse(refusal(findings));
         }
-        let data = if compared { "data equal" } else { "data not compared" };
         Verdict::Done(Done { findings, proof: format!("{members} voters healthy, {members} pods ready, {data}") })
     }
 }
