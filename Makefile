@@ -8,6 +8,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
 SANDBOX_THREADS := 8
+E2E_THREADS := 4
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
 help: ## Show this
@@ -28,7 +29,7 @@ check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed
 
 e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
 	@.ci/need cargo cluster
-	$(E2E) --test-threads 2
+	$(E2E) --test-threads $(E2E_THREADS)
 
 build: ## Build the release program
 	@.ci/need cargo
