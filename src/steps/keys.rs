@@ -1,7 +1,7 @@
 //! Keys: which of them the voters hold differently, where hashes do not prove that they hold the same.
 //!
 //! Voters with one hash at one compact revision hold the same keys, so one of them speaks for all. The hash that most
-//! voters have is what the others are compared with; nobody says here which of them is right.
+//! voters have is what the others are compared with, and of as many the leader's; nobody says here which of them is right.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -60,8 +60,8 @@ pub(super) fn compare_keys(observation: &Observation) -> Result<Vec<Finding>, Qu
     Ok(findings)
 }
 
-/// Voters by what they are known to hold. First those that the others are compared with: most of those that were hashed,
-/// and of as many those with the leader.
+/// Voters by what they are known to hold. First those that the others are compared with: the most, and of as many those
+/// with the leader, also where it was not hashed.
 fn alike(voters: Vec<Voter>, revision: i64, observation: &Observation) -> Vec<Alike> {
     let mut all: Vec<Alike> = Vec::new();
     for voter in voters {
@@ -77,7 +77,7 @@ fn alike(voters: Vec<Voter>, revision: i64, observation: &Observation) -> Vec<Al
     }
     all.sort_by_key(|alike| {
         let leads = alike.voters.iter().any(|voter| voter.leads);
-        Reverse((alike.hash.is_some(), alike.voters.len(), leads))
+        Reverse((alike.voters.len(), leads))
     });
     all
 }

@@ -125,14 +125,29 @@ async fn what_was_not_hashed_is_compared() {
     assert!(told.err.contains("data equal"), "{}", told.err);
 }
 
-#[tokio::test]
-async fn a_leader_that_is_slow_to_hash_is_compared() {
-    let mut world = hashed([(1, 1), (1, 1), (1, 1)]);
+/// The same with hashes that take so long that the leader is not asked for one.
+fn slow(mut world: Foreseen) -> Foreseen {
     for (_, answer) in &mut world.answers {
         if let Answer::Hash(Known::Known(hash)) = answer {
             hash.took_ms = 5000;
         }
     }
+    world
+}
+
+#[tokio::test]
+async fn a_leader_that_was_not_hashed_tells_who_is_the_odd_one() {
+    let mut world = slow(hashed([(1, 1), (2, 1), (1, 1)]));
+    world.answers.push((pair(0, 1), Answer::Keys(one_differs())));
+    world.answers.push((pair(0, 2), Answer::Keys(equal())));
+    let told = verify(world, &deep(), Format::Text).await;
+    assert!(matches!(told.summary.outcome, Outcome::Refused { .. }));
+    assert_eq!(told.compared, [pair(0, 1), pair(0, 2)]);
+}
+
+#[tokio::test]
+async fn a_leader_that_is_slow_to_hash_is_compared() {
+    let mut world = slow(hashed([(1, 1), (1, 1), (1, 1)]));
     world.answers.push((pair(1, 0), Answer::Keys(equal())));
     let told = verify(world, &deep(), Format::Text).await;
     assert_eq!(told.summary.outcome, Outcome::Done);
