@@ -68,24 +68,14 @@ if [ ! -d /store/member ]; then
   until seeding endpoint health; do sleep 0.2; done
   odd=usual
   [ "$HOSTNAME" != SET-1 ] || odd=other
-  i=0
-  while [ "$i" -lt KEYS ]; do
-    until=$((i + 5000))
-    [ "$until" -lt KEYS ] || until=KEYS
-    {
-      echo
-      while [ "$i" -lt "$until" ]; do
-        key=$(printf 'key-%06d' "$i")
-        value=usual
-        [ "$key" != ODD ] || value=$odd
-        echo "put $key $value"
-        i=$((i + 1))
-      done
-      echo
-      echo
-    } > /store/puts
-    seeding txn < /store/puts > /dev/null
-  done
+  awk -v odd="$odd" 'BEGIN {
+    print ""
+    for (i = 0; i < KEYS; i++) {
+      key = sprintf("key-%06d", i)
+      print "put", key, key == "ODD" ? odd : "usual"
+    }
+    print "\n"
+  }' | seeding txn > /dev/null
   seeding snapshot save /store/seed.db
   kill "$seed"
   wait "$seed" || true
