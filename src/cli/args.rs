@@ -51,8 +51,8 @@ pub(super) enum Command {
     Sandbox(Sandbox),
 }
 
-const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, restore-command, promote, \
-    verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, \
+    restore-command, promote, verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 

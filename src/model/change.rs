@@ -113,7 +113,7 @@ pub enum Change {
         /// The update strategy after.
         to: Value,
     },
-    /// Delete a pod, so that it comes back from the present template (under OnDelete).
+    /// Delete a pod, so that it comes back from the present template (where the controller does not replace it).
     DeletePod {
         /// Its name.
         pod: String,

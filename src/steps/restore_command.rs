@@ -40,14 +40,17 @@ impl Step for RestoreCommand {
         let written = set.readable_record().or_else(|| goal.resumed.clone());
         let restored = written.as_ref().and_then(|record| record.restored);
         let Some(member) = member.filter(|member| restored.is_none_or(|id| id == member.id)) else {
-            let fact = match restored {
-                Some(id) => format!("with its own command {name} did not come back as member {id}"),
-                None => format!("the member for {name} is no longer in the member list"),
+            let (fact, advice) = match restored {
+                Some(id) => (
+                    format!("with its own command {name} did not come back as member {id}"),
+                    "its script makes a member of its own; when that has joined, accept it with --join self",
+                ),
+                None => (
+                    format!("the member for {name} is no longer in the member list"),
+                    "somebody removed it; scale the StatefulSet back, clear the new claim and start again",
+                ),
             };
-            return Verdict::Refuse(Refusal::because(
-                fact,
-                "its script makes a member of its own; when that has joined, accept it with --join self",
-            ));
+            return Verdict::Refuse(Refusal::because(fact, advice));
         };
         let Some(pod) = observation.pod(ordinal) else {
             return coming.wait(&format!("pod {name} is not created yet"), Wake::Kubernetes);

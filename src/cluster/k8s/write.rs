@@ -1,4 +1,4 @@
-//! Writing: patches of the StatefulSet and of a ConfigMap, new volumes, and the deletion of a pod under OnDelete.
+//! Writing: patches of the StatefulSet and of a ConfigMap, new volumes, and the deletion of a pod that the controller leaves alone.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ fn json_patch(operations: Vec<Value>) -> Result<json_patch::Patch, Trouble> {
 }
 
 /// JSON with the characters escaped that Go's encoder escapes: an API server with an older patch library (evanphx's before
-/// version 5, in Kubernetes 1.20 for one) compares the text of a `test` with its own, and `&&` with `\\u0026\\u0026` then.
+/// version 5, in Kubernetes 1.20 for one) compares the text of a `test` with its own, and `&&` with `\u0026\u0026` then.
 /// Such characters stand within strings only.
 fn as_go_writes(json: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(json);
