@@ -7,7 +7,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
-SANDBOX_THREADS := 5
+SANDBOX_THREADS := 6
 E2E_THREADS := 4
 export PATH := $(CURDIR)/target/tools:$(PATH)
 

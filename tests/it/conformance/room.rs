@@ -1,19 +1,14 @@
 //! A scenario's namespace, its way into the API server, and the transcript that it writes.
 
 use std::cell::RefCell;
-use std::sync::LazyLock;
 
 use http::Request;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
 use super::transcript::{Server, Transcript};
-use crate::harness::{Namespace, eventually, try_kubectl};
-
-/// One runtime for all scenarios. A client belongs to the runtime that it was made on.
-pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+use crate::harness::{Namespace, RUNTIME, eventually, try_kubectl};
 
 /// What a patch's body is.
 pub(super) const JSON: &str = "application/json-patch+json";

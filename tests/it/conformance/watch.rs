@@ -8,7 +8,8 @@ use http::Request;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::room::{RUNTIME, Room};
+use super::room::Room;
+use crate::harness::RUNTIME;
 use crate::harness::eventually;
 
 /// A watch. Dropped, it ends.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use crate::harness::{Cluster, Manifest, Running};
+use crate::harness::{Cluster, GO, Launch, Manifest, Running, eventually};
 
 /// A whole run from two to three tells about this many events, fewer on a quick machine. A run that has told fewer and
 /// has ended by itself is one of the moments too.
@@ -96,7 +96,7 @@ fn killed_while_settling_and_settled_again() {
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn interrupted_while_it_waits() {
-    let cluster = Manifest::new().start("interrupt");
+    let cluster = Manifest::new().launch(Launch::WaitsWhenJoining).start("interrupt");
     let strategy = cluster.strategy();
     let mut running = cluster.program(&["up", "--yes", "-o", "ndjson"]).start();
     running.until("it waits for the new member", |event| event.waits_in("wait-join"));
@@ -110,6 +110,7 @@ fn interrupted_while_it_waits() {
 
     assert!(cluster.record().is_some(), "the record stays for the next run");
     cluster.run(&["status"]).exits(0).says("next: etcd-scale up");
+    eventually("the new member to go on", || cluster.try_exec("etcd-2", &["touch", GO]));
     cluster.run(&["up", "--to", "3", "--yes"]).exits(0).says("This finished the run that");
     assert_finished(&cluster, &strategy);
 }

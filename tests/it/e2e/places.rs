@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Manifest, Peers, kubectl_json};
+use crate::harness::{Manifest, Peers, list};
 
 fn by_hand(replicas: usize) -> Manifest {
     Manifest::new().replicas(replicas).peers(Peers::Variable).by_hand()
@@ -10,15 +10,13 @@ fn by_hand(replicas: usize) -> Manifest {
 
 /// A node that takes the test's pods.
 fn node() -> String {
-    let nodes = kubectl_json(&["get", "nodes"]);
-    let open = |node: &&Value| node["spec"]["taints"].is_null() && node["spec"]["unschedulable"] != true;
-    let node = nodes["items"].as_array().into_iter().flatten().find(open).expect("a node that takes pods");
+    let open = |node: &Value| node["spec"]["taints"].is_null() && node["spec"]["unschedulable"] != true;
+    let node = list(&["node"], "", "").into_iter().find(open).expect("a node that takes pods");
     node["metadata"]["labels"]["kubernetes.io/hostname"].as_str().expect("a host name").to_owned()
 }
 
 fn volumes(namespace: &str) -> Vec<Value> {
-    let list = kubectl_json(&["get", "persistentvolume", "-l", &format!("etcd-scale-e2e={namespace}")]);
-    list["items"].as_array().cloned().unwrap_or_default()
+    list(&["persistentvolume"], "", &format!("etcd-scale-e2e={namespace}"))
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, eventually, kubectl, kubectl_create, kubectl_json,
-    path, try_kubectl, volume, wal_volume,
+    CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, eventually, get, kubectl, kubectl_create, list, path,
+    try_kubectl, volume, wal_volume,
 };
 
 fn by_hand(replicas: usize) -> Manifest {
@@ -18,13 +18,12 @@ fn volume_name(cluster: &Cluster, ordinal: usize) -> String {
 }
 
 fn volume_of(cluster: &Cluster, ordinal: usize) -> Value {
-    kubectl_json(&["get", "persistentvolume", &volume_name(cluster, ordinal)])
+    get("persistentvolume", &volume_name(cluster, ordinal), "")
 }
 
 /// Names of all volumes that were made for the test.
 fn volumes(cluster: &Cluster) -> Vec<String> {
-    let list = kubectl_json(&["get", "persistentvolume", "-l", &format!("etcd-scale-e2e={}", cluster.name())]);
-    let items = list["items"].as_array().cloned().unwrap_or_default();
+    let items = list(&["persistentvolume"], "", &format!("etcd-scale-e2e={}", cluster.name()));
     items.iter().filter_map(|item| item["metadata"]["name"].as_str().map(str::to_owned)).collect()
 }
 
@@ -177,7 +176,7 @@ fn two_volumes_in_each_pod() {
     cluster.has_voters(3);
     assert_volume(&cluster, 2);
     let (data, wanted) = (volume_of(&cluster, 2), wal_volume(cluster.name(), 2));
-    let wal = kubectl_json(&["get", "persistentvolume", &format!("{}-wal-2", cluster.name())]);
+    let wal = get("persistentvolume", &format!("{}-wal-2", cluster.name()), "");
     assert_eq!(wal["status"]["phase"], "Bound");
     assert_eq!(wal["spec"]["claimRef"]["name"], wanted["spec"]["claimRef"]["name"]);
     assert_eq!(wal["spec"]["hostPath"], wanted["spec"]["hostPath"]);
@@ -200,7 +199,7 @@ fn a_template_of_the_operators_own() {
     cluster.run(&["up", "--yes", "--volume-template", "own.yaml"]).exits(0);
 
     cluster.has_voters(2);
-    let made = kubectl_json(&["get", "persistentvolume", &format!("{}-own-1", cluster.name())]);
+    let made = get("persistentvolume", &format!("{}-own-1", cluster.name()), "");
     assert_eq!(made["status"]["phase"], "Bound");
     assert_eq!(made["spec"]["capacity"]["storage"], "3Gi");
     assert_eq!(volumes(&cluster).len(), 2);

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, kubectl_create, kubectl_json};
+use crate::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, get, kubectl_create};
 
 /// Runs `up --yes` with more options, which must be refused for `fact` and leave everything as it was.
 #[track_caller]
@@ -150,7 +150,7 @@ fn a_controlling_owner() {
         "kind": "ConfigMap",
         "metadata": {"name": "operator", "namespace": cluster.name()},
     }));
-    let owner = kubectl_json(&["get", "configmap", "operator", "-n", cluster.name()]);
+    let owner = get("configmap", "operator", cluster.name());
     let patch = json!({"metadata": {"ownerReferences": [{
         "apiVersion": "v1", "kind": "ConfigMap", "name": "operator", "uid": owner["metadata"]["uid"], "controller": true,
     }]}});

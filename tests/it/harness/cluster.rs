@@ -8,10 +8,7 @@ use tempfile::TempDir;
 
 use super::kubectl::try_kubectl;
 use super::manifest::claim_template;
-use super::{
-    CLAIM, Ended, Manifest, Member, Namespace, Program, SET, Standing, eventually, kubectl, kubectl_create,
-    kubectl_json,
-};
+use super::{CLAIM, Ended, Manifest, Member, Namespace, Program, SET, Standing, api, eventually, kubectl};
 
 /// The record of an unfinished run.
 const RECORD: &str = "etcd-scale.io/run";
@@ -26,7 +23,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(super) fn start(manifest: &Manifest, test: &str) -> Self {
         let namespace = Namespace::new(test);
-        kubectl_create(&manifest.objects(&namespace.name));
+        api::create(&manifest.objects(&namespace.name));
         let cluster = Self { namespace, desk: tempfile::tempdir().expect("a temporary directory") };
         cluster.rests(manifest.size());
         cluster
@@ -58,15 +55,10 @@ impl Cluster {
         kubectl(&[arguments, &["-n", self.name()]].concat())
     }
 
-    #[track_caller]
-    fn get(&self, what: &[&str]) -> Value {
-        kubectl_json(&[&["get", "-n", self.name()], what].concat())
-    }
-
     /// The StatefulSet.
     #[track_caller]
     pub(crate) fn set(&self) -> Value {
-        self.get(&["statefulset", SET])
+        api::get("statefulset", SET, self.name())
     }
 
     #[track_caller]
@@ -76,7 +68,7 @@ impl Cluster {
 
     #[track_caller]
     pub(crate) fn list(&self, kind: &str) -> Vec<Value> {
-        self.get(&[kind])["items"].as_array().cloned().unwrap_or_default()
+        api::list(&[kind], self.name(), "")
     }
 
     /// Uids of the pods, by name.
@@ -88,10 +80,7 @@ impl Cluster {
     /// Waits until nothing is under way: `size` pods, all ready, all on the present template.
     pub(crate) fn rests(&self, size: usize) {
         eventually("the pods to be ready", || {
-            // One call, because it is repeated.
-            let (pods, set): (Vec<_>, Vec<_>) =
-                self.list("statefulset,pod").into_iter().partition(|object| object["kind"] == "Pod");
-            let set = set.first().ok_or("no StatefulSet")?;
+            let (pods, set) = (self.pods(), self.set());
             let status = &set["status"];
             let quiet = status["observedGeneration"] == set["metadata"]["generation"]
                 && status["readyReplicas"].as_u64().unwrap_or_default() == size as u64
@@ -174,7 +163,7 @@ impl Cluster {
         claim["apiVersion"] = json!("v1");
         claim["kind"] = json!("PersistentVolumeClaim");
         claim["metadata"] = json!({"name": name, "namespace": self.name()});
-        kubectl_create(&claim);
+        api::create(&claim);
         name
     }
 
@@ -195,7 +184,8 @@ impl Cluster {
     /// Resource versions of everything that a run may change.
     #[track_caller]
     pub(crate) fn versions(&self) -> BTreeMap<String, String> {
-        self.list("statefulset,pod,persistentvolumeclaim,service,lease,configmap")
+        let kinds = ["statefulset", "pod", "persistentvolumeclaim", "service", "lease", "configmap"];
+        api::list(&kinds, self.name(), "")
             .iter()
             .map(|object| {
                 (format!("{} {}", object["kind"], name_of(object)), text(&object["metadata"]["resourceVersion"]))

@@ -31,13 +31,6 @@ pub(crate) fn kubectl(arguments: &[&str]) -> String {
     try_kubectl(arguments, None).unwrap_or_else(|said| panic!("kubectl {}: {said}", arguments.join(" ")))
 }
 
-/// Reads objects as JSON.
-#[track_caller]
-pub(crate) fn kubectl_json(arguments: &[&str]) -> Value {
-    let text = kubectl(&[arguments, &["-o", "json"]].concat());
-    serde_json::from_str(&text).expect("kubectl prints JSON")
-}
-
 /// Creates an object.
 #[track_caller]
 pub(crate) fn kubectl_create(object: &Value) {

@@ -28,6 +28,8 @@ pub(crate) enum Launch {
     EndsWhenJoining,
     /// As `Exec`, but hangs where it is to join a cluster.
     HangsWhenJoining,
+    /// As `Exec`, but where it is to join a cluster it waits for the file [`GO`].
+    WaitsWhenJoining,
     /// As `Exec`, but forms a cluster of its own where it is to join one.
     IgnoresCluster,
     /// With [`Peers::Variable`]: adds its own pod as a voter, and tries until that passes, as Bitnami's older scripts do.
@@ -52,6 +54,9 @@ pub(crate) enum Peers {
     /// A configuration file that the start command makes each pod's own of, in the ConfigMap [`PEERS_MAP`].
     MadeFile,
 }
+
+/// What lets a member join that waits for it.
+pub(crate) const GO: &str = "/store/go";
 
 /// The key that one member has another value of.
 pub(crate) const ODD_KEY: &str = "key-002345";
@@ -246,6 +251,7 @@ impl Manifest {
             Launch::Child => format!("trap 'kill \"$child\"; wait' TERM\n{etcd} &\nchild=$!\nwait \"$child\"\n"),
             Launch::EndsWhenJoining => joining("echo 'this script founds clusters, it does not join them'; exit 1"),
             Launch::HangsWhenJoining => joining("trap exit TERM; while :; do sleep 1000 & wait; done"),
+            Launch::WaitsWhenJoining => joining(&format!("until [ -e {GO} ]; do sleep 0.1; done")),
             Launch::IgnoresCluster => {
                 joining("peers=\"$HOSTNAME=http://$HOSTNAME.$domain:2380\"; ETCD_INITIAL_CLUSTER_STATE=new")
             }

@@ -1,5 +1,6 @@
 //! What tests on a cluster stand on: clusters of their own to change, the program under test, and ways to look.
 
+mod api;
 mod cluster;
 mod kubectl;
 mod manifest;
@@ -9,10 +10,11 @@ mod pod_watch;
 mod program;
 mod standing;
 
+pub(super) use api::{RUNTIME, get, list};
 pub(crate) use cluster::{Cluster, is_up};
-pub(super) use kubectl::{kubectl, kubectl_create, kubectl_json, try_kubectl};
+pub(super) use kubectl::{kubectl, kubectl_create, try_kubectl};
 pub(super) use manifest::{
-    CLAIM, Image, Launch, Manifest, ODD_KEY, PEERS_MAP, Peers, SERVICE, SET, path, volume, wal_volume,
+    CLAIM, GO, Image, Launch, Manifest, ODD_KEY, PEERS_MAP, Peers, SERVICE, SET, path, volume, wal_volume,
 };
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;

@@ -1,8 +1,9 @@
 //! A namespace of a test's own, which goes when the test ends, however it ends.
 
-use super::kubectl::try_kubectl;
-use super::{eventually, kubectl_create};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use super::cluster::name_of;
+use super::{api, eventually};
 
 /// The label of volumes that were made for a test, and are in no namespace.
 pub(super) const OF_NAMESPACE: &str = "etcd-scale-e2e";
@@ -22,11 +23,9 @@ impl Namespace {
     pub(crate) fn of(suite: &str, test: &str) -> Self {
         let random = uuid::Uuid::now_v7().simple().to_string();
         let name = format!("{suite}-{test}-{}", &random[random.len() - 6..]);
-        kubectl_create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+        api::create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         let namespace = Self { name };
-        eventually("the namespace's service account", || {
-            try_kubectl(&["get", "serviceaccount", "default", "-n", &namespace.name], None)
-        });
+        eventually("the namespace's service account", || api::try_get("serviceaccount", "default", &namespace.name));
         namespace
     }
 }
@@ -34,24 +33,19 @@ impl Namespace {
 impl Drop for Namespace {
     /// Nothing here waits or fails: what cannot be removed is left to the namespace's own end.
     fn drop(&mut self) {
-        let volumes = volumes(&self.name);
-        let now = ["-n", &self.name, "--all", "--force", "--grace-period=0", "--wait=false"];
-        drop(try_kubectl(&[&["delete", "statefulset,pod"], &now[..]].concat(), None));
-        drop(try_kubectl(&["delete", "namespace", &self.name, "--wait=false"], None));
-        let label = format!("{OF_NAMESPACE}={}", self.name);
-        drop(try_kubectl(&["delete", "persistentvolume", "--wait=false", "-l", &label], None));
-        if !volumes.is_empty() {
-            // Volumes outlive their claims where the storage class retains them.
-            let names: Vec<&str> = volumes.iter().map(String::as_str).collect();
-            drop(try_kubectl(&[&["delete", "persistentvolume", "--wait=false"], &names[..]].concat(), None));
+        let listed = |kind, labels: &str| api::try_list(kind, &self.name, labels).unwrap_or_default();
+        let claims = listed("persistentvolumeclaim", "");
+        for kind in ["statefulset", "pod"] {
+            for object in listed(kind, "") {
+                api::delete(kind, &name_of(&object), &self.name);
+            }
+        }
+        api::delete("namespace", &self.name, "");
+        // Volumes outlive their claims where the storage class retains them.
+        let bound = claims.iter().filter_map(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned));
+        let made = listed("persistentvolume", &format!("{OF_NAMESPACE}={}", self.name));
+        for volume in bound.chain(made.iter().map(name_of)) {
+            api::delete("persistentvolume", &volume, "");
         }
     }
-}
-
-fn volumes(namespace: &str) -> Vec<String> {
-    let claims = try_kubectl(&["get", "persistentvolumeclaim", "-n", namespace, "-o", "json"], None);
-    let claims: Value = claims.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let names =
-        claims["items"].as_array().into_iter().flatten().filter_map(|claim| claim["spec"]["volumeName"].as_str());
-    names.map(str::to_owned).collect()
 }
