@@ -24,8 +24,8 @@
 //!
 //! - [`cli`]: the command line, one file for each verb. The only place that knows clap.
 //! - [`report`]: what a person or a program sees. The only place that prints or prompts.
-//! - [`cluster`]: observes and applies: `etcd` (gRPC through the port-forward) and `k8s`. The only place that touches
-//!   the outside.
+//! - [`cluster`]: observes and applies: `etcd` (gRPC through the port-forward or straight to the pods, or `etcdctl` in
+//!   them) and `k8s`. The only place that touches the outside.
 //! - `sandbox`: a cluster on loopback, to try, rehearse and test; Linux only. It knows nothing of the rest.
 //! - [`steps`]: one file for each step, pure.
 //! - [`runbook`]: the loop, verdicts, trail, plan and events. Knows no etcd and no Kubernetes.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::cluster::Connection;
-use crate::model::{HashPolicy, JoinChoice, RolloutPolicy, SizeEnv};
+use crate::cluster::{Connection, Password, Reach, User};
+use crate::model::{HashPolicy, JoinChoice, RolloutPolicy, SizeEnv, Via};
 use crate::report::{Color, Format, Style};
 
 /// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
@@ -49,6 +49,21 @@ pub(super) enum Command {
     Snapshot(Snapshot),
     /// Run a cluster on loopback, to try, rehearse and test
     Sandbox(Sandbox),
+}
+
+impl Command {
+    /// Which StatefulSet it is about; none for the sandbox.
+    pub(super) fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Up(Up { target, .. })
+            | Self::Settle(Settle { target, .. })
+            | Self::Check(Check { target, .. })
+            | Self::Status(Status { target })
+            | Self::Verify(Verify { target, .. })
+            | Self::Snapshot(Snapshot { target, .. }) => Some(target),
+            Self::Sandbox(_) => None,
+        }
+    }
 }
 
 const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, \
@@ -146,6 +161,133 @@ pub(super) struct Target {
     /// How long one call may take
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time, help_heading = "Kubernetes")]
     pub(super) request_timeout: Duration,
+
+    #[command(flatten)]
+    pub(super) etcd: EtcdAccess,
+}
+
+/// How etcd is reached; the names and variables are etcdctl's.
+#[derive(Debug, Args)]
+pub(super) struct EtcdAccess {
+    /// How to ask the members
+    #[arg(long, value_enum, default_value_t, value_name = "WAY", help_heading = "etcd")]
+    pub(super) via: ViaChoice,
+
+    /// Where the members are with --via direct, each named after its pod [default: the pods' own addresses]
+    #[arg(long, env = "ETCDCTL_ENDPOINTS", value_delimiter = ',', value_name = "URL", help_heading = "etcd")]
+    pub(super) endpoints: Vec<String>,
+
+    /// The container that runs etcd [default: the one that looks like it]
+    #[arg(long, value_name = "NAME", help_heading = "etcd")]
+    pub(super) container: Option<String>,
+
+    /// The authority that the members' certificates are checked against [default: what etcd's own flags name]
+    #[arg(long, env = "ETCDCTL_CACERT", value_name = "FILE", help_heading = "etcd")]
+    pub(super) cacert: Option<PathBuf>,
+
+    /// The certificate to show to the members [default: what etcd's own flags name]
+    #[arg(long, env = "ETCDCTL_CERT", value_name = "FILE", requires = "key", help_heading = "etcd")]
+    pub(super) cert: Option<PathBuf>,
+
+    /// Its key
+    #[arg(long, env = "ETCDCTL_KEY", value_name = "FILE", requires = "cert", help_heading = "etcd")]
+    pub(super) key: Option<PathBuf>,
+
+    /// User of etcd; the password is asked for where neither this nor `ETCDCTL_PASSWORD` has it
+    #[arg(
+        long,
+        env = "ETCDCTL_USER",
+        hide_env_values = true,
+        value_name = "NAME[:PASSWORD]",
+        value_parser = UserName::parse,
+        help_heading = "etcd"
+    )]
+    pub(super) user: Option<UserName>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ViaChoice {
+    /// The first that is permitted and can be gone
+    #[default]
+    Auto,
+    /// gRPC through the Kubernetes port-forward
+    PortForward,
+    /// `etcdctl` in the pods; streams no snapshot
+    Exec,
+    /// gRPC to the pods themselves
+    Direct,
+}
+
+/// A user of etcd, perhaps with the password.
+#[derive(Debug, Clone)]
+pub(super) struct UserName {
+    pub(super) name: String,
+    pub(super) password: Option<Password>,
+}
+
+impl UserName {
+    #[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+    fn parse(text: &str) -> Result<Self, std::convert::Infallible> {
+        let (name, password) = match text.split_once(':') {
+            Some((name, password)) => (name, Some(Password::new(password))),
+            None => (text, None),
+        };
+        Ok(Self { name: name.to_owned(), password })
+    }
+}
+
+impl EtcdAccess {
+    /// The options that lead to the same members again, as they are typed, each with a space before it. What stands in
+    /// variables is there again.
+    fn options(&self) -> String {
+        let via = match self.via {
+            ViaChoice::Auto => None,
+            ViaChoice::PortForward => Some("port-forward"),
+            ViaChoice::Exec => Some("exec"),
+            ViaChoice::Direct => Some("direct"),
+        };
+        let given = |variable: &str| std::env::var_os(variable).is_some();
+        let file = |option: &str, variable: &str, file: &Option<PathBuf>| {
+            let file = file.as_ref().filter(|_| !given(variable))?;
+            Some(format!(" --{option} {}", file.display()))
+        };
+        let endpoints = Some(self.endpoints.join(",")).filter(|list| !list.is_empty() && !given("ETCDCTL_ENDPOINTS"));
+        let user = self.user.as_ref().filter(|_| !given("ETCDCTL_USER"));
+        [
+            via.map(|via| format!(" --via {via}")),
+            endpoints.map(|list| format!(" --endpoints {list}")),
+            self.container.as_ref().map(|name| format!(" --container {name}")),
+            file("cacert", "ETCDCTL_CACERT", &self.cacert),
+            file("cert", "ETCDCTL_CERT", &self.cert),
+            file("key", "ETCDCTL_KEY", &self.key),
+            user.map(|user| format!(" --user {}", user.name)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// As the cluster takes it. A user has its password by now.
+    pub(super) fn reach(&self) -> Reach {
+        let user = self.user.clone().map(|user| {
+            let password = user.password.unwrap_or_else(|| Password::new(String::new()));
+            User { name: user.name, password }
+        });
+        Reach {
+            via: match self.via {
+                ViaChoice::Auto => None,
+                ViaChoice::PortForward => Some(Via::PortForward),
+                ViaChoice::Exec => Some(Via::Exec),
+                ViaChoice::Direct => Some(Via::Direct),
+            },
+            endpoints: self.endpoints.clone(),
+            container: self.container.clone(),
+            cacert: self.cacert.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            user,
+        }
+    }
 }
 
 impl Target {
@@ -153,7 +295,7 @@ impl Target {
     pub(super) fn cluster_options(&self) -> String {
         let kubeconfig = self.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display()));
         let context = self.context.as_ref().map(|context| format!(" --context {context}"));
-        [kubeconfig, context].into_iter().flatten().collect()
+        [kubeconfig, context, Some(self.etcd.options())].into_iter().flatten().collect()
     }
 
     pub(super) fn connection(&self) -> Connection {

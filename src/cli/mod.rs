@@ -63,13 +63,19 @@ async fn dispatch(cli: Cli) -> u8 {
     let interrupt = Interrupt::default();
     signals::listen(&interrupt);
     let mut console = Console::new(cli.output.style(), interrupt.clone());
-    match cli.command {
+    let mut command = cli.command;
+    if let Some(target) = command.target_mut()
+        && let Err(trouble) = session::ask_password(target, &mut console).await
+    {
+        return session::refuse(&mut console, &trouble);
+    }
+    match command {
         Command::Up(args) => up::run(args, &mut console, interrupt).await,
         Command::Settle(args) => settle::run(args, &mut console, interrupt).await,
         Command::Check(args) => check::run(args, &mut console, interrupt).await,
         Command::Status(args) => status::run(args, &mut console).await,
         Command::Verify(args) => verify::run(args, &mut console, interrupt).await,
-        Command::Snapshot(args) => snapshot::run(args, &mut console, interrupt).await,
+        Command::Snapshot(args) => Box::pin(snapshot::run(args, &mut console, interrupt)).await,
         Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,
     }
 }

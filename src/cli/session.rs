@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::args::{DryRun, Running, Storage, Target};
 use super::exit;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Password};
 use crate::model::{Change, Goal, GoalRefusal, JoinChoice, Observation, Request, SnapshotChoice, Verb};
 use crate::report::Console;
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
@@ -87,6 +87,23 @@ fn operator() -> String {
     format!("{user}@{}", system.nodename().to_string_lossy())
 }
 
+/// Asks for the password of etcd's user, where one is named without.
+///
+/// # Errors
+/// When there is nobody to ask.
+pub(super) async fn ask_password(target: &mut Target, console: &mut Console) -> Result<(), Trouble> {
+    let Some(user) = target.etcd.user.as_mut().filter(|user| user.password.is_none()) else { return Ok(()) };
+    let password = match std::env::var("ETCDCTL_PASSWORD") {
+        Ok(password) => password,
+        Err(_) => console.password(&format!("Password of etcd's user {}: ", user.name)).await.ok_or_else(|| {
+            Trouble::new(TroubleKind::Refused, format!("no password was given for etcd's user {}", user.name))
+                .advise("set ETCDCTL_PASSWORD, or run at a terminal")
+        })?,
+    };
+    user.password = Some(Password::new(password));
+    Ok(())
+}
+
 /// Opens the connection and looks for the first time.
 ///
 /// # Errors
@@ -94,6 +111,7 @@ fn operator() -> String {
 pub(super) async fn open(target: &Target, request: &Request) -> Result<(Cluster, Observation), Trouble> {
     let mut cluster = Cluster::open(
         &target.connection(),
+        target.etcd.reach(),
         target.namespace.clone(),
         target.sts.clone(),
         request.operator.clone(),

@@ -4,6 +4,7 @@ mod etcd;
 mod k8s;
 mod world;
 
+pub use etcd::{Password, Reach, User};
 pub use k8s::Connection;
 pub use world::Cluster;
 

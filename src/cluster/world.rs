@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::etcd::Etcd;
+use super::etcd::{Etcd, Reach};
 use super::k8s::{Connection, Kubernetes, Lock, Watch};
 use crate::model::{Answer, Change, KeyComparison, Observation, Pod, Question, patch_operations, with_revision};
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
@@ -40,14 +40,15 @@ impl Cluster {
     /// When there is no usable kubeconfig.
     pub async fn open(
         connection: &Connection,
+        reach: Reach,
         namespace: Option<String>,
         name: String,
         operator: String,
         run: &str,
     ) -> Result<Self, Trouble> {
-        let kubernetes = Kubernetes::open(connection, namespace, name).await?;
+        let kubernetes = Kubernetes::open(connection, namespace, name, reach.container.clone()).await?;
         let lock = Lock::of(&kubernetes, format!("{operator}/{run}"));
-        let etcd = Etcd::new(kubernetes.api());
+        let etcd = Etcd::new(kubernetes.api(), reach);
         Ok(Self {
             etcd,
             lock,
@@ -121,7 +122,7 @@ impl World for Cluster {
             Some(observation) => observation,
             None => self.read_kubernetes().await?,
         };
-        Box::pin(self.etcd.read(&mut observation, depth)).await;
+        Box::pin(self.etcd.read(&self.kubernetes, &mut observation, depth)).await;
         Ok(observation)
     }
 
@@ -141,6 +142,11 @@ impl World for Cluster {
             }
             Question::Volumes { names } => Answer::Volumes(self.kubernetes.volumes_by_hand(names).await),
             Question::ConfigMap { name, keys } => Answer::ConfigMap(self.kubernetes.config_map(name, keys).await),
+            Question::Privileges => Answer::Privileges(self.etcd.privileges(observation).await),
+            Question::InactivePeers => Answer::InactivePeers(self.etcd.inactive_peers(observation).await),
+            Question::Certificate { source, host } => {
+                Answer::Certificate(self.etcd.certificate(&self.kubernetes, source, host.as_deref()).await)
+            }
             Question::DiskPools => Answer::DiskPools(self.kubernetes.disk_pools().await),
             Question::Hash { member, pod, revision } => Answer::Hash(match find(pod, observation) {
                 Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
@@ -178,7 +184,7 @@ impl World for Cluster {
                 let operations = patch_operations(change, observation).unwrap_or_default();
                 self.kubernetes.patch_config_map(name, operations, false).await?;
             }
-            Change::AddLearner { peer_url, .. } => self.etcd.add_learner(peer_url, observation).await?,
+            Change::AddLearner { name, peer_url } => self.etcd.add_learner(name, peer_url, observation).await?,
             Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,
             Change::MoveLeader { to, .. } => self.etcd.move_leader(to.0, observation).await?,
             Change::DeletePod { pod, uid } => self.kubernetes.delete_pod(pod, uid).await?,

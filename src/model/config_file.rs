@@ -95,7 +95,7 @@ impl Template {
 }
 
 /// A text with its variables as the pod has them, by the kubelet's and by the shell's rules. None where one is not known.
-fn expanded(container: &Container, text: &str, pod: &str, depth: u8) -> Option<String> {
+pub(super) fn expanded(container: &Container, text: &str, pod: &str, depth: u8) -> Option<String> {
     let Some(at) = text.find(['$', '`']) else { return Some(text.to_owned()) };
     let rest = text[at..].strip_prefix('$').filter(|_| depth < 8)?;
     let (name, after) = match rest.chars().next()? {
@@ -193,7 +193,8 @@ mod tests {
     fn a_file_elsewhere_is_named() {
         let container = running(&["etcd", "--config-file=/etc/etcd/etcd.yaml"]);
         assert!(
-            fixed(&template(VolumeKind::Other("secret".into())), &container).ends_with("on a volume of kind secret")
+            fixed(&template(VolumeKind::Other("projected".into())), &container)
+                .ends_with("on a volume of kind projected")
         );
         assert!(fixed(&template(VolumeKind::EmptyDir), &container).ends_with("on an emptyDir"));
         let mut from = running(&["etcd"]);

@@ -1,6 +1,7 @@
-//! How to reach etcd inside a pod: which port its clients use.
+//! How to reach etcd inside a pod: which port its clients use, and the host that its certificate names.
 
-use super::Container;
+use super::config_file::expanded;
+use super::{Container, Observation, Pod, ordinal_of};
 
 /// Ports on which the container may serve clients, likeliest first: what its flags and variables say, then its declared
 /// ports, then etcd's default. Which one it is, is known when a member answers there.
@@ -31,11 +32,59 @@ pub fn client_ports(container: &Container) -> Vec<u16> {
     ports
 }
 
+/// Hosts by which clients know the member in a pod; its certificate has to name one of them.
+///
+/// What the member advertises, as the member list has it, else as the template says. Before either is known, the names
+/// that the pod has in its Service: nobody else has those.
+pub fn client_hosts(observation: &Observation, pod: &Pod) -> Vec<String> {
+    let set = &observation.statefulset;
+    let of_pod = |urls: &[String]| urls.iter().any(|url| ordinal_of(url, &set.name) == Some(pod.ordinal));
+    let listed = observation.members.known().and_then(|members| {
+        let member = members.list.iter().find(|member| of_pod(&member.peer_urls))?;
+        Some(hosts(member.client_urls.iter().map(String::as_str)))
+    });
+    if let Some(hosts) = listed.filter(|hosts| !hosts.is_empty()) {
+        return hosts;
+    }
+    let said = set.template.etcd().and_then(|(_, container)| advertised(container, &pod.name));
+    if let Some(hosts) = said.map(|urls| hosts(urls.split(','))).filter(|hosts| !hosts.is_empty()) {
+        return hosts;
+    }
+    let (name, service, namespace) = (&pod.name, &set.service_name, &set.namespace);
+    let domains = [format!("{namespace}.svc.cluster.local"), format!("{namespace}.svc"), namespace.clone()];
+    domains.into_iter().map(|domain| format!("{name}.{service}.{domain}")).collect()
+}
+
+/// The client URLs that a pod's member will advertise, where the template alone tells.
+pub(super) fn advertised(container: &Container, pod: &str) -> Option<String> {
+    let variable = || container.literal("ETCD_ADVERTISE_CLIENT_URLS").map(str::to_owned);
+    expanded(container, &container.flag("advertise-client-urls").or_else(variable)?, pod, 0)
+}
+
+fn hosts<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut hosts: Vec<String> = urls.filter_map(host_of).map(str::to_owned).collect();
+    hosts.dedup();
+    hosts
+}
+
+/// The host in a URL, an IPv6 address without its brackets.
+pub fn host_of(url: &str) -> Option<&str> {
+    let authority = authority(url);
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    (!host.is_empty()).then_some(host)
+}
+
 /// The port at the end of a URL's authority.
 fn port_of(url: &str) -> Option<u16> {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = authority.split('/').next()?;
-    authority.rsplit_once(':')?.1.parse().ok()
+    authority(url).rsplit_once(':')?.1.parse().ok()
+}
+
+fn authority(url: &str) -> &str {
+    let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -52,5 +101,23 @@ mod tests {
         assert_eq!(client_ports(&container), [4001, 2379, 5001]);
         assert_eq!(port_of("https://[::1]:2379/x"), Some(2379));
         assert_eq!(port_of("http://host"), None);
+    }
+
+    #[test]
+    fn hosts_stand_between_scheme_and_port() {
+        assert_eq!(host_of("https://etcd-0.peers.ns.svc:2379/x"), Some("etcd-0.peers.ns.svc"));
+        assert_eq!(host_of("https://[fd00::1]:2379"), Some("fd00::1"));
+        assert_eq!(host_of(" http://host"), Some("host"));
+        assert_eq!(host_of(""), None);
+    }
+
+    #[test]
+    fn the_template_may_tell_what_is_advertised() {
+        let said = |flag: &str| {
+            let args = vec![format!("etcd --advertise-client-urls={flag} --x")];
+            advertised(&Container { args, ..Container::default() }, "etcd-2")
+        };
+        assert_eq!(said("https://${HOSTNAME}.peers:2379").as_deref(), Some("https://etcd-2.peers:2379"));
+        assert_eq!(said("https://$me:2379"), None);
     }
 }

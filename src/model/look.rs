@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyComparison, KeyHolder, Known, MemberId, Observation, Volume};
+use super::{CertSource, KeyComparison, KeyHolder, Known, MemberId, Observation, Volume};
 
 /// A question to the outside, asked by a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +58,41 @@ pub enum Question {
     },
     /// The namespace's DiskPools, where the cluster has such a resource.
     DiskPools,
+    /// Whether etcd lets this run do what only root may.
+    Privileges,
+    /// Which other members each member holds inactive.
+    InactivePeers,
+    /// What a certificate says.
+    Certificate {
+        /// Where it stands.
+        source: CertSource,
+        /// The host that it has to name, where it has to name one.
+        host: Option<String>,
+    },
+}
+
+/// What etcd lets this run do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Privileges {
+    /// Everything: it asks nobody for a password, or was given root's.
+    All,
+    /// Not what only root may; the text is what it said.
+    Denied(String),
+}
+
+/// What a certificate says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificate {
+    /// The hosts and addresses that it names.
+    pub names: Vec<String>,
+    /// Whether the host that was asked for is among them; also where none was.
+    pub covers: bool,
+    /// When it expires, in RFC 3339.
+    pub expires: String,
+    /// For how many days it is still valid, by this machine's clock; negative where it has expired.
+    pub days_left: i64,
 }
 
 /// One verb on one resource.
@@ -163,6 +198,12 @@ pub enum Answer {
     ConfigMap(Known<Option<ConfigMap>>),
     /// To [`Question::DiskPools`]; `None` inside means that there is no such resource.
     DiskPools(Known<Option<Vec<DiskPool>>>),
+    /// To [`Question::Privileges`].
+    Privileges(Known<Privileges>),
+    /// To [`Question::InactivePeers`]: for each pod that told, the members it is not connected to.
+    InactivePeers(Known<BTreeMap<String, Vec<MemberId>>>),
+    /// To [`Question::Certificate`].
+    Certificate(Known<Certificate>),
 }
 
 impl Answer {
@@ -176,6 +217,9 @@ impl Answer {
             Self::Volumes(volumes) => volumes.known().is_some(),
             Self::ConfigMap(map) => map.known().is_some(),
             Self::DiskPools(pools) => pools.known().is_some(),
+            Self::Privileges(privileges) => privileges.known().is_some(),
+            Self::InactivePeers(peers) => peers.known().is_some(),
+            Self::Certificate(certificate) => certificate.known().is_some(),
         }
     }
 }
@@ -192,12 +236,15 @@ impl Question {
             Self::Volumes { .. } => "volumes",
             Self::ConfigMap { .. } => "config-map",
             Self::DiskPools => "disk-pools",
+            Self::Privileges => "privileges",
+            Self::InactivePeers => "inactive-peers",
+            Self::Certificate { .. } => "certificate",
         }
     }
 
     /// Whether the answer stays true for the length of a run.
     pub fn lasting(&self) -> bool {
-        !matches!(self, Self::LastLines { .. } | Self::Volumes { .. } | Self::ConfigMap { .. })
+        !matches!(self, Self::LastLines { .. } | Self::Volumes { .. } | Self::ConfigMap { .. } | Self::InactivePeers)
     }
 
     /// The answer that a plan assumes where it foresees what cannot be asked yet.
@@ -224,6 +271,9 @@ impl Question {
             Self::Volumes { .. } => Answer::Volumes(observation.volumes.clone()),
             Self::ConfigMap { .. } => Answer::ConfigMap(Known::Unknown("only foreseen".to_owned())),
             Self::DiskPools => Answer::DiskPools(Known::Known(None)),
+            Self::Privileges => Answer::Privileges(Known::Known(Privileges::All)),
+            Self::InactivePeers => Answer::InactivePeers(Known::Unknown("only foreseen".to_owned())),
+            Self::Certificate { .. } => Answer::Certificate(Known::Unknown("only foreseen".to_owned())),
         }
     }
 }

@@ -26,18 +26,22 @@ mod scheduling;
 mod stage;
 mod statefulset;
 mod template;
+mod tls;
+mod via;
 mod volume;
 
 pub use catch_up::CatchUp;
 pub use change::{Change, EnvEdit, KeyEdit, REVISION, WordEdit, with_revision};
 pub use config_file::ConfigFile;
 pub use config_text::ConfigText;
-pub use endpoint::client_ports;
+pub use endpoint::{client_hosts, client_ports, host_of};
 pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
 pub use join::{CommandEdit, CommandLine, Join, JoinChoice};
 pub use keys::{AsKey, DifferentKey, HeldKey, Key, KeyComparison, KeyHolder, Keys};
 pub use known::Known;
-pub use look::{Answer, ConfigMap, DiskPool, Hash, Neighbours, Permission, Question, SelectedService};
+pub use look::{
+    Answer, Certificate, ConfigMap, DiskPool, Hash, Neighbours, Permission, Privileges, Question, SelectedService,
+};
 pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
 pub use membership::{Fact, clients_to_ask, healthy_for_change, quorum, quorum_after_losing_one};
 pub use moves::Move;
@@ -54,6 +58,8 @@ pub use template::{
     AntiAffinity, ClaimTemplate, CommandPart, Container, DataDir, EnvFrom, EnvSource, EnvVar, FlagValue, Mount,
     SizeVariable, Template, VolumeKind,
 };
+pub use tls::{CertFile, CertSource, Tls};
+pub use via::Via;
 pub use volume::{
     NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, place_of, volume_needs, volumes_to_make,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Taint, Volume,
+    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Taint, Via, Volume,
     new_peer_url,
 };
 
@@ -31,6 +31,9 @@ pub struct Observation {
     pub members: Known<Members>,
     /// What the etcd in each pod says of itself, by pod name. Pods without a running etcd container have no entry.
     pub statuses: BTreeMap<String, Known<MemberStatus>>,
+    /// How the members were asked.
+    #[serde(default)]
+    pub via: Via,
     /// Raised alarms.
     pub alarms: Known<Vec<Alarm>>,
     /// The Lease that locks the StatefulSet.

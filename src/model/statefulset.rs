@@ -113,6 +113,9 @@ pub struct Pod {
     pub terminating: bool,
     /// The node it is bound to.
     pub node: Option<String>,
+    /// Its address in the cluster's network.
+    #[serde(default)]
+    pub address: Option<String>,
     /// Why the scheduler could not place it.
     pub unschedulable: Option<String>,
     /// Its containers' states, in the order of the template.

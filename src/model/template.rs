@@ -15,6 +15,9 @@ pub struct Template {
     pub labels: BTreeMap<String, String>,
     /// In the order of the template; JSON patches address them by index.
     pub containers: Vec<Container>,
+    /// The container that the operator named as etcd's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
     /// The pod's own volumes by name. Claim templates are not among them.
     pub volumes: BTreeMap<String, VolumeKind>,
     /// Required pod anti-affinity.
@@ -144,6 +147,13 @@ pub enum VolumeKind {
         /// Keys and the paths that they appear at; where there are none, each appears under its own name.
         items: Vec<(String, String)>,
     },
+    /// Files from a Secret.
+    Secret {
+        /// The Secret.
+        name: String,
+        /// Keys and the paths that they appear at; where there are none, each appears under its own name.
+        items: Vec<(String, String)>,
+    },
     /// Anything else, by its field name.
     Other(String),
 }
@@ -155,6 +165,7 @@ impl std::fmt::Display for VolumeKind {
             Self::HostPath(host) => write!(f, "the host path {host}"),
             Self::Claim(claim) => write!(f, "the claim {claim}, which all pods share"),
             Self::ConfigMap { name, .. } => write!(f, "the files of ConfigMap {name}"),
+            Self::Secret { name, .. } => write!(f, "the files of Secret {name}"),
             Self::Other(kind) => write!(f, "a volume of kind {kind}"),
         }
     }
@@ -386,6 +397,9 @@ const ETCD_NUMERIC_FLAGS: &[&str] = &[
 impl Template {
     /// The index and container that run etcd. None, where no container seems to.
     pub fn etcd(&self) -> Option<(usize, &Container)> {
+        if let Some(named) = &self.named {
+            return self.containers.iter().enumerate().find(|(_, container)| container.name == *named);
+        }
         let fitting = || self.containers.iter().enumerate().filter(|(_, container)| container.seems_etcd());
         fitting().find(|(_, container)| container.name == "etcd").or_else(|| fitting().next())
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document::{Document, Lines, VERSION};
-use super::prompt::{Line, read_line};
+use super::prompt::{Line, read_line, read_password};
 use super::status::Status;
 use super::text::{BAD, DIM, GOOD, styled};
 use super::waiting::Waiting;
@@ -115,6 +115,19 @@ impl Console {
     /// Whether there is a person at the other end.
     pub fn can_ask() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks for a password at the terminal, without showing it. None where there is nobody to ask, or who is asked
+    /// interrupts.
+    pub async fn password(&mut self, question: &str) -> Option<String> {
+        if !Self::can_ask() {
+            return None;
+        }
+        drop(write!(self.err, "{question}"));
+        drop(self.err.flush());
+        let password = read_password(&self.interrupt).await;
+        self.say("");
+        password
     }
 
     /// Text for people. A reader that has gone away is no error.

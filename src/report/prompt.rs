@@ -2,6 +2,8 @@
 
 use std::io::BufRead;
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
 use crate::runbook::{Interrupt, Reply};
 
 /// What a person answered.
@@ -29,6 +31,40 @@ pub(super) async fn read_line(interrupt: &Interrupt) -> Line {
         Ok(Ok((bytes, line))) if bytes > 0 => understand(&line),
         // The end of the input is nobody's yes.
         _ => Line::Reply(Reply::No),
+    }
+}
+
+/// Reads a line that the terminal does not show. None where it ends or is interrupted.
+pub(super) async fn read_password(interrupt: &Interrupt) -> Option<String> {
+    let _hidden = Hidden::begin();
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|bytes| (bytes, line))
+    });
+    let read = tokio::select! {
+        read = read => read,
+        _ = interrupt.raised() => return None,
+    };
+    let (_, line) = read.ok()?.ok().filter(|(bytes, _)| *bytes > 0)?;
+    Some(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
     }
 }
 

@@ -36,6 +36,10 @@ impl Alike {
 
 /// Compares the keys of voters that no hash proves to hold the same. Findings, or what must be asked first.
 pub(super) fn compare_keys(observation: &Observation) -> Result<Vec<Finding>, Question> {
+    if !observation.via.streams() {
+        let via = observation.via;
+        return Ok(vec![finding(Level::Refused, format!("keys not compared: {via} cannot stream them"))]);
+    }
     let (alike, revision) = match voters(observation) {
         Ok((voters, revision)) => (alike(voters, revision, observation), revision),
         Err(why) => return Ok(vec![finding(Level::Refused, format!("keys not compared: {why}"))]),

@@ -29,7 +29,17 @@ pub(super) async fn call<T>(
 /// Whether the server refused for want of rights, which proves all the same that it served the request.
 pub(super) fn is_denied(error: &Error) -> bool {
     matches!(error, Error::GRpcStatus(status)
-        if status.code() == Code::PermissionDenied || status.message().contains("user name is empty"))
+        if status.code() == Code::PermissionDenied || says_denied(status.message()))
+}
+
+/// The same, of a text.
+pub(super) fn says_denied(text: &str) -> bool {
+    text.contains("permission denied") || text.contains("user name is empty")
+}
+
+/// Whether a learner refused, which takes no user and serves little.
+pub(super) fn is_learners(trouble: &Trouble) -> bool {
+    trouble.message.contains("rpc not supported for learner")
 }
 
 /// Whether the answer was too large to be taken in, which shows before it is.
@@ -57,15 +67,36 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    let text = cause.to_string();
+    // Under TLS 1.3 the member's opinion of the client's certificate comes after the handshake.
+    match text.split_once("received fatal alert: ") {
+        Some((_, alert)) => format!("the member refuses the client's certificate: {alert}"),
+        None => text,
+    }
 }
 
 fn kind(error: &Error) -> TroubleKind {
     let Error::GRpcStatus(status) = error else { return TroubleKind::Lost };
-    let text = status.message();
+    by_text(status.message()).unwrap_or(match status.code() {
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Aborted => {
+            TroubleKind::Lost
+        }
+        Code::NotFound => TroubleKind::NotFound,
+        _ => TroubleKind::Refused,
+    })
+}
+
+/// What to make of a text of etcd's, where its code is not at hand. What is not known may have been done.
+pub(super) fn kind_of(text: &str) -> TroubleKind {
+    let refused = ["permission denied", "user name is empty", "authentication failed", "too many learner", "corrupt"];
+    let lost = TroubleKind::Lost;
+    by_text(text).unwrap_or(if refused.iter().any(|part| text.contains(part)) { TroubleKind::Refused } else { lost })
+}
+
+fn by_text(text: &str) -> Option<TroubleKind> {
     let says = |part: &str| text.contains(part);
     if says("unhealthy cluster") || says("in sync with leader") || says("too many requests") {
-        TroubleKind::NotYet
+        Some(TroubleKind::NotYet)
     } else if says("Peer URLs already exists")
         || says("member ID already exist")
         || says("can only promote a learner member")
@@ -73,15 +104,9 @@ fn kind(error: &Error) -> TroubleKind {
         || says("bad leader transferee")
     {
         // What was asked for is there already, or rests on what has changed: look.
-        TroubleKind::Conflict
+        Some(TroubleKind::Conflict)
     } else {
-        match status.code() {
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Aborted => {
-                TroubleKind::Lost
-            }
-            Code::NotFound => TroubleKind::NotFound,
-            _ => TroubleKind::Refused,
-        }
+        None
     }
 }
 

@@ -69,8 +69,9 @@ impl Etcd {
     }
 
     fn reader(&self, (pod, member): (&Pod, MemberId), revision: i64) -> Result<Reader, Trouble> {
-        let client =
+        let access =
             self.known(pod).ok_or_else(|| Trouble::new(TroubleKind::Lost, format!("{} does not answer", pod.name)))?;
+        let client = access.streaming()?;
         Ok(Reader {
             pages: client.kv_client().max_decoding_message_size(LARGEST_PAGE),
             single: client.kv_client().max_decoding_message_size(LARGEST_KEY),

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use etcd_client::{AlarmAction, AlarmType, Client};
-
-use super::client::Etcd;
-use super::errors::{call, is_denied};
+use super::access::Access;
+use super::certificate;
+use super::client::{Etcd, Found};
+use super::errors::{is_learners, says_denied};
+use crate::cluster::k8s::Kubernetes;
 use crate::model::{
-    Alarm, ClusterId, Hash, Known, Member, MemberId, MemberStatus, Members, Observation, Pod, client_ports,
-    clients_to_ask,
+    Alarm, CertSource, Certificate, Container, Hash, Known, MemberId, MemberStatus, Members, Observation, Pod,
+    Privileges, clients_to_ask,
 };
 use crate::runbook::{Depth, Trouble, TroubleKind};
 
@@ -28,29 +29,54 @@ const HEALTH_KEY: &str = "health";
 
 impl Etcd {
     /// Reads what etcd says into an observation that has the pods.
-    pub(in crate::cluster) async fn read(&mut self, observation: &mut Observation, depth: Depth) {
+    pub(in crate::cluster) async fn read(
+        &mut self,
+        kubernetes: &Kubernetes,
+        observation: &mut Observation,
+        depth: Depth,
+    ) {
         observation.statuses.clear();
-        let template = &observation.statefulset.template;
-        let Some((_, container)) = template.etcd() else {
-            let reason = "no container runs etcd".to_owned();
-            observation.members = Known::Unknown(reason.clone());
-            observation.alarms = Known::Unknown(reason);
+        observation.members = Known::Unknown("no voter answers".to_owned());
+        observation.alarms = Known::Unknown("no voter answers".to_owned());
+        let Some(container) = observation.statefulset.template.etcd().map(|(_, container)| container.clone()) else {
+            observation.members = Known::Unknown("no container runs etcd".to_owned());
             return;
         };
         self.retain(&observation.pods);
-        let ports = client_ports(container);
+        if let Err(trouble) = self.find_way(kubernetes, observation).await {
+            let advice = trouble.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+            observation.members = Known::Unknown(format!("{}{advice}", trouble.message));
+            return;
+        }
+        if let Some(way) = &self.way {
+            observation.via = way.via;
+        }
         let running: Vec<Pod> = observation
             .pods
             .iter()
             .filter(|pod| pod.container(&container.name).is_some_and(|state| state.running))
             .cloned()
             .collect();
-        let asked = running.iter().map(|pod| self.member(pod, &ports));
-        let answers = futures::future::join_all(asked).await;
-        for (pod, answer) in running.iter().zip(answers) {
+        self.ask(&running, &container, observation).await;
+        let kept = self.alarms.clone().filter(|(_, at)| depth == Depth::Members && at.elapsed() < ALARMS_KEPT);
+        let alarms = kept.map(|(alarms, _)| alarms);
+        self.read_cluster(observation, alarms).await;
+        // Before a member's own word was known its certificate was checked for other names.
+        let others = self.advertise(observation);
+        for pod in &others {
+            self.forget(pod);
+        }
+        self.ask(&others, &container, observation).await;
+    }
+
+    /// Asks the members in pods for their status.
+    async fn ask(&mut self, pods: &[Pod], container: &Container, observation: &mut Observation) {
+        let seen = &*observation;
+        let answers = futures::future::join_all(pods.iter().map(|pod| self.member(pod, container, seen))).await;
+        for (pod, answer) in pods.iter().zip(answers) {
             match answer {
-                Ok((status, client)) => {
-                    self.keep(pod, client);
+                Ok((status, found)) => {
+                    self.keep(pod, found);
                     observation.statuses.insert(pod.name.clone(), Known::Known(status));
                 }
                 Err(trouble) => {
@@ -59,23 +85,39 @@ impl Etcd {
                 }
             }
         }
-        let kept = self.alarms.clone().filter(|(_, at)| depth == Depth::Members && at.elapsed() < ALARMS_KEPT);
-        let alarms = kept.map(|(alarms, _)| alarms);
-        self.read_cluster(observation, alarms).await;
     }
 
     /// Status of the member in a pod, and whether it serves reads.
-    async fn member(&self, pod: &Pod, ports: &[u16]) -> Result<(MemberStatus, Client), Trouble> {
-        if let Some(client) = self.known(pod)
-            && let Ok(status) = status(&client).await
+    async fn member(
+        &self,
+        pod: &Pod,
+        container: &Container,
+        observation: &Observation,
+    ) -> Result<(MemberStatus, Found), Trouble> {
+        if let Some(found) = self.found(pod)
+            && let Ok(status) = found.access.status(SMALL).await
+            && (status.learner || found.access.has_user() || !self.gives_user(container))
         {
-            return Ok((with_health(status, &client).await, client));
+            return Ok((with_health(status, &found.access).await, found));
         }
         let mut last = Trouble::new(TroubleKind::Lost, "no port to ask");
-        for port in ports {
-            let client = self.dial(&pod.name, *port).await?;
-            match status(&client).await {
-                Ok(found) => return Ok((with_health(found, &client).await, client)),
+        for way in self.candidates(observation, container, pod) {
+            let answer = async {
+                let mut found = self.dial(container, pod, &way).await?;
+                let mut status = found.access.status(SMALL).await;
+                if let Err(trouble) = &status
+                    && is_learners(trouble)
+                    && let Some(access) = found.access.without_user()
+                {
+                    found.access = access;
+                    status = found.access.status(SMALL).await;
+                }
+                Ok::<_, Trouble>((status?, found))
+            };
+            match Box::pin(answer).await {
+                Ok((status, found)) => return Ok((with_health(status, &found.access).await, found)),
+                // A member that says no says so at every door.
+                Err(trouble) if trouble.kind == TroubleKind::Refused => return Err(trouble),
                 Err(trouble) => last = trouble,
             }
         }
@@ -84,8 +126,11 @@ impl Etcd {
 
     /// Member list and alarms, from the first voter that can give them.
     async fn read_cluster(&mut self, observation: &mut Observation, kept: Option<Vec<Alarm>>) {
+        if let Some(why) = observation.statuses.values().find_map(Known::reason) {
+            observation.members = Known::Unknown(format!("no voter answers: {why}"));
+        }
         let candidates = clients_to_ask(observation);
-        let clients: Vec<(Client, bool, MemberId)> = candidates
+        let asked: Vec<(Access, bool, MemberId)> = candidates
             .iter()
             .filter_map(|name| {
                 let pod = observation.pods.iter().find(|pod| pod.name == *name)?;
@@ -93,17 +138,15 @@ impl Etcd {
                 Some((self.known(pod)?, status.healthy.known().is_some(), status.member))
             })
             .collect();
-        observation.members = Known::Unknown("no voter answers".to_owned());
-        observation.alarms = Known::Unknown("no voter answers".to_owned());
         // First those that have just served a linearizable read: what they list is no older than that read.
-        for (client, healthy, member) in clients.iter().filter(|c| c.1).chain(clients.iter().filter(|c| !c.1)) {
+        for (access, healthy, member) in asked.iter().filter(|one| one.1).chain(asked.iter().filter(|one| !one.1)) {
             let ask_alarms = async {
                 match &kept {
                     Some(kept) => Ok(kept.clone()),
-                    None => alarms(client).await,
+                    None => access.alarms(SMALL).await,
                 }
             };
-            let (members, alarms) = tokio::join!(members(client, *healthy, *member), ask_alarms);
+            let (members, alarms) = tokio::join!(members(access, *healthy, *member), ask_alarms);
             match members {
                 Ok(members) => {
                     observation.members = Known::Known(members);
@@ -120,65 +163,55 @@ impl Etcd {
 
     /// The hash of all keys of one member at one revision.
     pub(in crate::cluster) async fn hash(&self, pod: &Pod, member: MemberId, revision: i64) -> Known<Hash> {
-        let Some(mut client) = self.known(pod) else {
+        let Some(access) = self.known(pod) else {
             return Known::Unknown(format!("{} does not answer", pod.name));
         };
-        let began = Instant::now();
-        let answer = call("hash the keys", HASH, client.hash_kv(revision)).await;
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match answer {
-            Ok(answer) if answer.header().map(etcd_client::ResponseHeader::member_id) == Some(member.0) => {
-                Known::Known(Hash { hash: answer.hash(), compact_revision: answer.compact_version(), took_ms })
-            }
+        match access.hash(revision, HASH).await {
+            Ok((hash, answered)) if answered == member => Known::Known(hash),
             Ok(_) => Known::Unknown("another member answered".to_owned()),
+            Err(trouble) => Known::Unknown(trouble.message),
+        }
+    }
+
+    /// What a certificate of the members says.
+    pub(in crate::cluster) async fn certificate(
+        &self,
+        kubernetes: &Kubernetes,
+        source: &CertSource,
+        host: Option<&str>,
+    ) -> Known<Certificate> {
+        match kubernetes.file(source).await {
+            Ok(pem) => certificate::read(&pem, host, jiff::Timestamp::now()).into(),
+            Err(trouble) => Known::Unknown(trouble.message),
+        }
+    }
+
+    /// Whether etcd lets this run do what only root may, going by a call that changes nothing.
+    pub(in crate::cluster) async fn privileges(&self, observation: &Observation) -> Known<Privileges> {
+        let voters = clients_to_ask(observation);
+        let pods = voters.iter().filter_map(|name| observation.pods.iter().find(|pod| pod.name == *name));
+        let Some(access) = pods.into_iter().find_map(|pod| self.known(pod)) else {
+            return Known::Unknown("no voter answers".to_owned());
+        };
+        match access.list_users(SMALL).await {
+            Ok(()) => Known::Known(Privileges::All),
+            Err(trouble) if says_denied(&trouble.message) => Known::Known(Privileges::Denied(trouble.message)),
             Err(trouble) => Known::Unknown(trouble.message),
         }
     }
 }
 
-async fn status(client: &Client) -> Result<MemberStatus, Trouble> {
-    let mut client = client.clone();
-    let answer = call("read the member's status", SMALL, client.status()).await?;
-    let header = answer.header().ok_or_else(|| {
-        Trouble::new(TroubleKind::Refused, "cannot read the member's status: the answer has no header")
-    })?;
-    Ok(MemberStatus {
-        member: MemberId(header.member_id()),
-        cluster: ClusterId(header.cluster_id()),
-        version: answer.version().to_owned(),
-        db_size: u64::try_from(answer.db_size()).unwrap_or_default(),
-        db_quota: u64::try_from(answer.db_size_quota()).ok().filter(|quota| *quota > 0),
-        leader: Some(MemberId(answer.leader())).filter(|leader| leader.0 != 0),
-        raft_index: answer.raft_index(),
-        raft_applied: answer.raft_applied_index(),
-        raft_term: answer.raft_term(),
-        revision: header.revision(),
-        learner: answer.is_learner(),
-        errors: answer.errors().to_vec(),
-        healthy: Known::Unknown("not asked".to_owned()),
-    })
-}
-
 /// Adds whether the member serves a linearizable read, which it cannot without a quorum. A learner is not asked: it
 /// refuses, and 3.4 and 3.5 say `Unavailable` to it.
-async fn with_health(mut status: MemberStatus, client: &Client) -> MemberStatus {
+async fn with_health(mut status: MemberStatus, access: &Access) -> MemberStatus {
     if status.learner {
         status.healthy = Known::Unknown("a learner serves no linearizable reads".to_owned());
         return status;
     }
-    let mut client = client.clone();
-    let read = async {
-        match client.get(HEALTH_KEY, None).await {
-            Err(error) if is_denied(&error) => Ok(None),
-            other => other.map(Some),
-        }
-    };
-    status.healthy = match call("read with a quorum", SMALL, read).await {
+    status.healthy = match access.read(HEALTH_KEY, SMALL).await {
         // The header's revision is what a quorum has committed; Status shows what this member had applied before.
-        Ok(answer) => {
-            if let Some(header) = answer.as_ref().and_then(etcd_client::GetResponse::header) {
-                status.revision = status.revision.max(header.revision());
-            }
+        Ok(revision) => {
+            status.revision = status.revision.max(revision.unwrap_or_default());
             Known::Known(())
         }
         Err(trouble) => Known::Unknown(trouble.message),
@@ -186,44 +219,10 @@ async fn with_health(mut status: MemberStatus, client: &Client) -> MemberStatus 
     status
 }
 
-/// The member list of the member behind a client. Its own answer is a local read (and 3.4 knows no other), so it counts
-/// as a quorum's only where the same member has just served a linearizable read.
-async fn members(client: &Client, healthy: bool, asked: MemberId) -> Result<Members, Trouble> {
-    let mut client = client.clone();
-    let answer = call("read the member list", SMALL, client.member_list()).await?;
-    let header = answer.header();
-    let same = header.map(etcd_client::ResponseHeader::member_id) == Some(asked.0);
-    Ok(Members {
-        cluster: ClusterId(header.map(etcd_client::ResponseHeader::cluster_id).unwrap_or_default()),
-        by_quorum: healthy && same,
-        list: answer
-            .members()
-            .iter()
-            .map(|member| Member {
-                id: MemberId(member.id()),
-                name: member.name().to_owned(),
-                peer_urls: member.peer_urls().to_vec(),
-                client_urls: member.client_urls().to_vec(),
-                learner: member.is_learner(),
-            })
-            .collect(),
-    })
-}
-
-async fn alarms(client: &Client) -> Result<Vec<Alarm>, Trouble> {
-    let mut client = client.clone();
-    let call = call("read the alarms", SMALL, client.alarm(AlarmAction::Get, AlarmType::None, None));
-    let answer = call.await?;
-    Ok(answer
-        .alarms()
-        .iter()
-        .map(|alarm| Alarm {
-            member: MemberId(alarm.member_id()),
-            kind: match alarm.alarm() {
-                AlarmType::Nospace => "NOSPACE".to_owned(),
-                AlarmType::Corrupt => "CORRUPT".to_owned(),
-                AlarmType::None => "NONE".to_owned(),
-            },
-        })
-        .collect())
+/// The member list of one member. Its own answer is a local read (and 3.4 knows no other), so it counts as a quorum's only
+/// where the same member has just served a linearizable read.
+async fn members(access: &Access, healthy: bool, asked: MemberId) -> Result<Members, Trouble> {
+    let (mut members, answered) = access.members(SMALL).await?;
+    members.by_quorum = healthy && answered == asked;
+    Ok(members)
 }

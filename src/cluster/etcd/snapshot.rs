@@ -26,9 +26,10 @@ impl Etcd {
         file: &Path,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<SavedSnapshot, Trouble> {
-        let mut client = self
-            .known(pod)
-            .ok_or_else(|| Trouble::new(TroubleKind::NotYet, format!("{} does not answer", pod.name)))?;
+        let access = self.known(pod);
+        let access =
+            access.ok_or_else(|| Trouble::new(TroubleKind::NotYet, format!("{} does not answer", pod.name)))?;
+        let mut client = access.streaming()?;
         let mut half = HalfFile::create(file, expected)?;
         let mut stream = call("begin the snapshot", SILENCE, client.snapshot()).await?;
         while let Some(message) = call("receive the snapshot", SILENCE, stream.message()).await? {

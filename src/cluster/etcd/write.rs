@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use etcd_client::{Client, MemberAddOptions};
-
+use super::access::Access;
 use super::client::Etcd;
-use super::errors::call;
 use crate::model::{MemberId, Observation, clients_to_ask};
 use crate::runbook::{Trouble, TroubleKind};
 
@@ -18,17 +16,20 @@ impl Etcd {
     /// etcd refuses with "unhealthy cluster" where the member that is asked has not been connected to every other for
     /// 5 s by its own account (`isConnectedFullySince`). That account can be wrong on one side for a long time after a
     /// connection was made anew, while the members at the other end know better.
-    pub(in crate::cluster) async fn add_learner(&self, peer_url: &str, seen: &Observation) -> Result<(), Trouble> {
+    pub(in crate::cluster) async fn add_learner(
+        &self,
+        name: &str,
+        peer_url: &str,
+        seen: &Observation,
+    ) -> Result<(), Trouble> {
         let mut refused = Trouble::new(TroubleKind::NotYet, "no voter answers just now");
         for pod in clients_to_ask(seen) {
-            let Some(mut client) =
-                seen.pods.iter().find(|candidate| candidate.name == pod).and_then(|pod| self.known(pod))
+            let Some(access) = seen.pods.iter().find(|candidate| candidate.name == pod).and_then(|pod| self.known(pod))
             else {
                 continue;
             };
-            let options = MemberAddOptions::new().with_is_learner();
-            match call("add the member", CHANGE, client.member_add([peer_url], Some(options))).await {
-                Ok(_) => return Ok(()),
+            match access.add_learner(name, peer_url, CHANGE).await {
+                Ok(()) => return Ok(()),
                 Err(trouble) if trouble.kind == TroubleKind::NotYet => refused = trouble,
                 // Anything else may have been a yes: it is looked at before anybody else is asked.
                 Err(trouble) => return Err(trouble),
@@ -40,17 +41,15 @@ impl Etcd {
     /// Promotes a learner, through the leader itself: a follower that forwards loses the reason of a refusal, and with
     /// auth on it cannot forward at all (etcd 3.4, before 3.5.28 and 3.6.6).
     pub(in crate::cluster) async fn promote(&self, member: MemberId, seen: &Observation) -> Result<(), Trouble> {
-        let mut client = self.leader(seen)?;
-        call("promote the member", CHANGE, client.member_promote(member.0)).await.map(|_| ())
+        self.leader(seen)?.promote(member, CHANGE).await
     }
 
     /// Hands leadership over; only the leader serves this.
     pub(in crate::cluster) async fn move_leader(&self, to: MemberId, seen: &Observation) -> Result<(), Trouble> {
-        let mut client = self.leader(seen)?;
-        call("move leadership", CHANGE, client.move_leader(to.0)).await.map(|_| ())
+        self.leader(seen)?.move_leader(to, CHANGE).await
     }
 
-    fn leader(&self, seen: &Observation) -> Result<Client, Trouble> {
+    fn leader(&self, seen: &Observation) -> Result<Access, Trouble> {
         clients_to_ask(seen)
             .first()
             .filter(|name| seen.status_of_pod(name).is_some_and(crate::model::MemberStatus::leads))

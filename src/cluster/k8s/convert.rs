@@ -110,6 +110,7 @@ fn pod_template(template: core::PodTemplateSpec) -> Template {
         .collect();
     let volumes = spec.volumes.unwrap_or_default().into_iter().map(|volume| (volume.name.clone(), volume_kind(volume)));
     Template {
+        named: None,
         volumes: volumes.collect(),
         anti_affinity,
         containers: spec.containers.into_iter().map(container).collect(),
@@ -147,6 +148,9 @@ fn volume_kind(volume: core::Volume) -> VolumeKind {
     } else if let Some(map) = volume.config_map {
         let items = map.items.unwrap_or_default().into_iter().map(|item| (item.key, item.path));
         VolumeKind::ConfigMap { name: map.name, items: items.collect() }
+    } else if let Some(secret) = volume.secret {
+        let items = secret.items.unwrap_or_default().into_iter().map(|item| (item.key, item.path));
+        VolumeKind::Secret { name: secret.secret_name.unwrap_or_default(), items: items.collect() }
     } else {
         // The field that says its kind is the one beside its name.
         let fields = serde_json::to_value(&volume).unwrap_or_default();
@@ -240,6 +244,7 @@ pub(super) fn pod(pod: core::Pod, set: &StatefulSet) -> Option<Pod> {
         ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
         terminating: metadata.deletion_timestamp.is_some(),
         node: spec.node_name,
+        address: status.pod_ip.filter(|address| !address.is_empty()),
         unschedulable: unscheduled
             .map(|condition| condition.message.clone().or(condition.reason.clone()).unwrap_or_default()),
         containers,

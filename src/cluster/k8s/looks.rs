@@ -89,6 +89,15 @@ impl Kubernetes {
         map.map(|map| map.map(|map| convert::config_map(map, keys))).into()
     }
 
+    /// The data of a Secret.
+    ///
+    /// # Errors
+    /// When it does not exist or may not be read.
+    pub(in crate::cluster) async fn secret(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Trouble> {
+        let secret = call(&format!("read Secret {name}"), self.limit, self.api::<core::Secret>().get(name)).await?;
+        Ok(secret.data.unwrap_or_default().into_iter().map(|(key, content)| (key, content.0)).collect())
+    }
+
     /// The namespace's DiskPools; `None` inside where the cluster has no such resource.
     pub(in crate::cluster) async fn disk_pools(&self) -> Known<Option<Vec<DiskPool>>> {
         self.try_disk_pools().await.into()

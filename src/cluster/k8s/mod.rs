@@ -4,6 +4,7 @@ mod connection;
 mod convert;
 mod errors;
 mod events;
+mod exec;
 mod lease;
 mod looks;
 mod read;
@@ -11,6 +12,7 @@ mod watch;
 mod write;
 
 pub use connection::Connection;
+pub(super) use exec::{Typed, exec};
 pub(super) use lease::Lock;
 pub(super) use read::Kubernetes;
 pub(super) use watch::Watch;

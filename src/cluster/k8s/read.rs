@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connected, Connection, FIRST_CALL};
 use super::errors::{call, is_absent};
 use super::{convert, lease};
-use crate::model::{Known, Node, Observation, Pod, Service, StatefulSet, StorageClass};
+use crate::model::{Known, Node, Observation, Pod, Service, StatefulSet, StorageClass, Via};
 use crate::runbook::{Trouble, TroubleKind};
 
 /// One StatefulSet in one Kubernetes cluster.
@@ -23,6 +23,8 @@ pub(in crate::cluster) struct Kubernetes {
     pub(super) client: Client,
     pub(in crate::cluster) namespace: String,
     pub(in crate::cluster) name: String,
+    /// The container that the operator named as etcd's.
+    container: Option<String>,
     pub(in crate::cluster) server: String,
     pub(super) limit: Duration,
     surroundings: Option<Surroundings>,
@@ -45,12 +47,14 @@ impl Kubernetes {
         connection: &Connection,
         namespace: Option<String>,
         name: String,
+        container: Option<String>,
     ) -> Result<Self, Trouble> {
         let Connected { client, namespace: own, server, request_timeout } = connection.open().await?;
         Ok(Self {
             client,
             namespace: namespace.unwrap_or(own),
             name,
+            container,
             server,
             limit: request_timeout,
             surroundings: None,
@@ -81,7 +85,10 @@ impl Kubernetes {
         let limit = if self.surroundings.is_some() { self.limit } else { self.limit.min(FIRST_CALL) };
         let what = format!("read StatefulSet {}/{} at {}", self.namespace, self.name, self.server);
         match call(&what, limit, self.statefulsets().get(&self.name)).await {
-            Ok(object) => convert::statefulset(object),
+            Ok(object) => convert::statefulset(object).map(|mut set| {
+                set.template.named.clone_from(&self.container);
+                set
+            }),
             Err(trouble) if is_absent(&trouble) => Err(self.absent(limit).await),
             Err(trouble) => Err(trouble),
         }
@@ -148,6 +155,7 @@ impl Kubernetes {
             nodes: surroundings.nodes.clone(),
             members: Known::Unknown("not asked yet".to_owned()),
             statuses: BTreeMap::new(),
+            via: Via::default(),
             alarms: Known::Unknown("not asked yet".to_owned()),
             lock: lock.into(),
             answers: Vec::new(),

@@ -3,6 +3,8 @@
 //! Every check runs and is reported by its id; one refusal refuses the run. A check that could not be made is shown as
 //! unknown. What an unfinished run's own record explains is not held against it.
 
+mod access;
+mod certificates;
 mod disk_pools;
 mod etcd;
 mod kubernetes;
@@ -91,7 +93,9 @@ impl Step for Precheck {
             .or_else(|| neighbours::question(context))
             .or_else(|| kubernetes::question(context))
             .or_else(|| volumes::question(context))
-            .or_else(|| disk_pools::question(context));
+            .or_else(|| disk_pools::question(context))
+            .or_else(|| access::question(context))
+            .or_else(|| certificates::question(context));
         if let Some(question) = question {
             return Verdict::Look(question);
         }
@@ -107,6 +111,8 @@ impl Step for Precheck {
             });
         }
         findings.extend(kubernetes::checks(context));
+        findings.extend(access::checks(context));
+        findings.extend(certificates::checks(context));
         findings.extend(etcd::checks(context));
         findings.extend(neighbours::checks(context));
         if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {

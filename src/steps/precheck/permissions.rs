@@ -1,7 +1,7 @@
 //! Whether the API server would allow the calls that the run needs.
 
 use super::{Check, Context, kubernetes, volumes};
-use crate::model::{Answer, Join, Known, Permission, Question, RolloutPolicy, strategy_is_on_delete};
+use crate::model::{Answer, Join, Known, Permission, Question, RolloutPolicy, Via, strategy_is_on_delete};
 use crate::runbook::Finding;
 
 /// How much a missing permission matters.
@@ -21,14 +21,12 @@ const ROWS: &[Row] = &[
     ("apps", "statefulsets", "patch", true, Need::Required),
     ("", "pods", "list", true, Need::Required),
     ("", "pods", "get", true, Need::Required),
-    ("", "pods/portforward", "get", true, Need::Required),
     ("coordination.k8s.io", "leases", "get", true, Need::Required),
     ("coordination.k8s.io", "leases", "create", true, Need::Required),
     ("coordination.k8s.io", "leases", "update", true, Need::Required),
     ("coordination.k8s.io", "leases", "delete", true, Need::Required),
     ("", "services", "get", true, Need::Required),
     ("", "persistentvolumeclaims", "list", true, Need::Required),
-    ("", "pods/portforward", "create", true, Need::Advisory("Kubernetes 1.35 and later ask for it as well")),
     // A watch begins with a list.
     ("apps", "statefulsets", "list", true, Need::Advisory("waits look every 2 s instead of at once")),
     ("apps", "statefulsets", "watch", true, Need::Advisory("waits look every 2 s instead of at once")),
@@ -41,6 +39,17 @@ const ROWS: &[Row] = &[
     ("", "nodes", "list", false, Need::Advisory("nodes for anti-affinity are not counted")),
     ("", "persistentvolumes", "get", false, Need::Advisory("volumes are not looked at")),
     ("storage.k8s.io", "storageclasses", "list", false, Need::Advisory("storage classes are not looked at")),
+];
+
+/// By the way to etcd. A WebSocket begins with a GET.
+const PORT_FORWARD_ROWS: &[Row] = &[
+    ("", "pods/portforward", "get", true, Need::Required),
+    ("", "pods/portforward", "create", true, Need::Advisory("Kubernetes 1.35 and later ask for it as well")),
+];
+
+const EXEC_ROWS: &[Row] = &[
+    ("", "pods/exec", "get", true, Need::Required),
+    ("", "pods/exec", "create", true, Need::Advisory("Kubernetes 1.35 and later ask for it as well")),
 ];
 
 /// Where a volume has to be made.
@@ -65,7 +74,13 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
     let delete: Row = ("", "pods", "delete", true, Need::Required);
     let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };
     let maps: &[Row] = if kubernetes::reads_config_map(context) { CONFIG_MAP_ROWS } else { &[] };
-    ROWS.iter().copied().chain(deletes.then_some(delete)).chain(volumes.iter().copied()).chain(maps.iter().copied())
+    let way = match context.observation.via {
+        Via::PortForward => PORT_FORWARD_ROWS,
+        Via::Exec => EXEC_ROWS,
+        Via::Direct => &[],
+    };
+    let conditional = [way, volumes, maps].concat();
+    ROWS.iter().copied().chain(deletes.then_some(delete)).chain(conditional)
 }
 
 fn permission((group, resource, verb, namespaced, _): Row) -> Permission {

@@ -6,6 +6,7 @@
 //! `E2E_35` for the tests on etcd 3.5, `E2E_PULL_POLICY`, and `E2E_STORAGE_CLASS`. `E2E_KILLS` is the number of rounds of
 //! killing a run, `E2E_SEED` repeats one.
 
+mod access;
 mod cut_off;
 mod places;
 mod prompts;

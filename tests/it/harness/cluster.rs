@@ -126,8 +126,9 @@ impl Cluster {
             let leads = |status: &&Value| status["Status"]["leader"] == status["Status"]["header"]["member_id"];
             let leader = statuses.iter().find(leads).ok_or("nobody leads")?;
             // An endpoint is http://POD.SERVICE...:2379.
-            let endpoint = leader["Endpoint"].as_str().unwrap_or_default().trim_start_matches("http://");
-            let name = endpoint.split('.').next().unwrap_or_default().to_owned();
+            let endpoint = leader["Endpoint"].as_str().unwrap_or_default();
+            let host = endpoint.split_once("://").map_or(endpoint, |(_, host)| host);
+            let name = host.split('.').next().unwrap_or_default().to_owned();
             Ok((name, leader["Status"]["raftTerm"].as_u64().expect("a term")))
         })
     }

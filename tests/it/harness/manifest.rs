@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::certificates::{DIRECTORY, Pem, SECRET, Secured};
 use super::namespace::OF_NAMESPACE;
 use super::{Cluster, setting};
 
@@ -131,6 +132,8 @@ pub(crate) struct Manifest {
     affinity: Option<Value>,
     nodes: Vec<Vec<String>>,
     keys: Option<u32>,
+    secured: Option<Secured>,
+    user: Option<String>,
 }
 
 impl Manifest {
@@ -152,7 +155,19 @@ impl Manifest {
             affinity: None,
             nodes: Vec::new(),
             keys: None,
+            secured: None,
+            user: None,
         }
+    }
+
+    /// Over TLS, for which clients need a certificate too. Readiness needs none.
+    pub(crate) fn secured(self, secured: Secured) -> Self {
+        Self { secured: Some(secured), probe: json!({"tcpSocket": {"port": 2380}}), ..self }
+    }
+
+    /// The user, as `NAME:PASSWORD`, that etcdctl in the pods is.
+    pub(crate) fn user(self, user: &str) -> Self {
+        Self { user: Some(user.to_owned()), ..self }
     }
 
     pub(crate) fn replicas(self, replicas: usize) -> Self {
@@ -233,12 +248,15 @@ impl Manifest {
     }
 
     fn script(&self, namespace: &str) -> String {
-        let flags = &self.flags;
+        let scheme = |secure: bool| if secure { "https" } else { "http" };
+        let client = scheme(self.secured.is_some());
+        let peer = scheme(self.secured.as_ref().is_some_and(|secured| secured.peers));
+        let flags = [self.flags.clone(), self.secured.as_ref().map(Secured::flags).unwrap_or_default()].join(" ");
         let etcd = format!(
             "etcd --name \"$HOSTNAME\" --data-dir /store/member --initial-cluster \"$peers\" \\\n  \
-             --listen-peer-urls http://0.0.0.0:2380 --listen-client-urls http://0.0.0.0:2379 \\\n  \
-             --initial-advertise-peer-urls \"http://$HOSTNAME.$domain:2380\" \\\n  \
-             --advertise-client-urls \"http://$HOSTNAME.$domain:2379\" {flags}"
+             --listen-peer-urls {peer}://0.0.0.0:2380 --listen-client-urls {client}://0.0.0.0:2379 \\\n  \
+             --initial-advertise-peer-urls \"{peer}://$HOSTNAME.$domain:2380\" \\\n  \
+             --advertise-client-urls \"{client}://$HOSTNAME.$domain:2379\" {flags}"
         );
         let joining = |what: &str| {
             format!(
@@ -259,7 +277,7 @@ impl Manifest {
         format!(
             "domain={SERVICE}.{namespace}.svc\npeers=\ni=0\n\
              while [ \"$i\" -lt \"$ETCD_CLUSTER_SIZE\" ]; do\n  \
-             peers=\"$peers${{peers:+,}}{SET}-$i=http://{SET}-$i.$domain:2380\"\n  i=$((i + 1))\ndone\n{}{end}",
+             peers=\"$peers${{peers:+,}}{SET}-$i={peer}://{SET}-$i.$domain:2380\"\n  i=$((i + 1))\ndone\n{}{end}",
             self.own_snapshot(),
         )
     }
@@ -291,16 +309,23 @@ impl Manifest {
     fn launched(&self, namespace: &str) -> Value {
         let version = json!({"name": "ETCDCTL_API", "value": "3"});
         if self.peers == Peers::Script {
-            return json!({
-                "command": ["sh", "-ec"],
-                "args": [self.script(namespace)],
-                "env": [
-                    version,
-                    {"name": "ETCD_CLUSTER_SIZE", "value": self.replicas.to_string()},
-                    {"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"},
-                    {"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace},
-                ],
-            });
+            let mut env = vec![
+                version,
+                json!({"name": "ETCD_CLUSTER_SIZE", "value": self.replicas.to_string()}),
+                json!({"name": "ETCD_INITIAL_CLUSTER_STATE", "value": "new"}),
+                json!({"name": "ETCD_INITIAL_CLUSTER_TOKEN", "value": namespace}),
+            ];
+            let mut var = |name: &str, value: String| env.push(json!({"name": name, "value": value}));
+            if self.secured.is_some() {
+                var("ETCDCTL_ENDPOINTS", "https://127.0.0.1:2379".to_owned());
+                var("ETCDCTL_CACERT", format!("{DIRECTORY}/ca.crt"));
+                var("ETCDCTL_CERT", format!("{DIRECTORY}/tls.crt"));
+                var("ETCDCTL_KEY", format!("{DIRECTORY}/tls.key"));
+            }
+            if let Some(user) = &self.user {
+                var("ETCDCTL_USER", user.clone());
+            }
+            return json!({"command": ["sh", "-ec"], "args": [self.script(namespace)], "env": env});
         }
         let of_pod = json!({"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
         match self.peers {
@@ -381,6 +406,7 @@ impl Manifest {
             let metadata = json!({"name": PEERS_MAP, "namespace": namespace});
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
         }));
+        objects.extend(self.secured.as_ref().map(|secured| Pem::of(secured, namespace).secret(namespace)));
         if self.by_hand {
             objects.extend((0..self.replicas).map(|at| {
                 let mut volume = volume(namespace, at);
@@ -468,6 +494,12 @@ impl Manifest {
             spec["volumes"] = json!([{"name": "files", "configMap": {"name": PEERS_MAP}}]);
             let mounts = spec["containers"][0]["volumeMounts"].as_array_mut().expect("mounts");
             mounts.push(json!({"name": "files", "mountPath": "/etc/etcd"}));
+        }
+        if self.secured.is_some() {
+            let spec = &mut set["spec"]["template"]["spec"];
+            spec["volumes"] = json!([{"name": "certs", "secret": {"secretName": SECRET}}]);
+            let mounts = spec["containers"][0]["volumeMounts"].as_array_mut().expect("mounts");
+            mounts.push(json!({"name": "certs", "mountPath": DIRECTORY}));
         }
         let service = json!({
             "apiVersion": "v1",

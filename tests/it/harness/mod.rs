@@ -1,6 +1,7 @@
 //! What tests on a cluster stand on: clusters of their own to change, the program under test, and ways to look.
 
 mod api;
+mod certificates;
 mod cluster;
 mod kubectl;
 mod manifest;
@@ -10,7 +11,8 @@ mod pod_watch;
 mod program;
 mod standing;
 
-pub(super) use api::{RUNTIME, get, list};
+pub(super) use api::{RUNTIME, create, get, list};
+pub(super) use certificates::{Pem, Secured};
 pub(crate) use cluster::{Cluster, is_up};
 pub(super) use kubectl::{kubectl, kubectl_create, try_kubectl};
 pub(super) use manifest::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use etcd_scale::model::{
     Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, JoinChoice, Known, Member, MemberId,
     MemberStatus, Members, Mount, Node, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, StorageClass,
-    Template, Verb, Volume,
+    Template, Verb, Via, Volume,
 };
 use serde_json::{Value, json};
 
@@ -94,11 +94,7 @@ pub(super) fn rok(size: i32) -> Observation {
         pods: (0..size).map(pod).collect(),
         claims: Known::Known((0..size).map(claim).collect()),
         volumes: Known::Known(Vec::new()),
-        storage_classes: Known::Known(vec![StorageClass {
-            name: "standard".into(),
-            provisioner: "example.org/disks".into(),
-            default: true,
-        }]),
+        storage_classes: Known::Known(vec![storage_class()]),
         service: Known::Known(Some(Service {
             name: "rok-etcd-cluster".into(),
             headless: true,
@@ -108,11 +104,16 @@ pub(super) fn rok(size: i32) -> Observation {
         nodes: Known::Known(Vec::new()),
         members: Known::Known(Members { cluster: ClusterId(7), by_quorum: true, list: members.collect() }),
         statuses: (0..size).map(|ordinal| (format!("rok-etcd-{ordinal}"), Known::Known(status(ordinal)))).collect(),
+        via: Via::default(),
         alarms: Known::Known(Vec::new()),
         lock: Known::Known(None),
         answers: Vec::new(),
         statefulset,
     }
+}
+
+fn storage_class() -> StorageClass {
+    StorageClass { name: "standard".into(), provisioner: "example.org/disks".into(), default: true }
 }
 
 /// The same with a start script that adds its own pod, and all that etcd is told in variables.
