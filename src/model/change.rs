@@ -217,7 +217,7 @@ impl Change {
             Self::MoveLeader { from, to } => format!("Move leadership from {} to {}", from.1, to.1),
             Self::LowerPartition { frees: Some(pod), .. } => format!("Let pod {pod} restart on the new template"),
             Self::LowerPartition { frees: None, .. } => "Put the update strategy back as it was".to_owned(),
-            Self::DeletePod { pod, .. } => format!("Delete pod {pod}, so that it comes back on the new template"),
+            Self::DeletePod { pod, .. } => format!("Delete pod {pod}, so that it starts anew"),
             Self::DeferRollout { .. } => "Leave the rollout to the older members for later".to_owned(),
             Self::CloseRun => "Remove the goal from the StatefulSet".to_owned(),
         }

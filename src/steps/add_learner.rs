@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::reconnect::reconnect;
 use super::voters_to_be_healthy;
 use crate::model::{Change, Goal, Join, Observation, new_member_name, new_peer_url};
 use crate::runbook::{Proposal, Refusal, Step, Trail, TroubleKind, Verdict};
@@ -46,13 +47,14 @@ impl Step for AddLearner {
         }
         if let Some(failing) = trail.failing("add-learner")
             && failing.last.kind == TroubleKind::NotYet
-            && trail.failing_for("add-learner") > Some(RECONNECTING)
         {
-            return Verdict::Refuse(Refusal::because(
-                format!("etcd has refused the new member for {} s: {}", RECONNECTING.as_secs(), failing.last),
-                "every member holds another inactive although all answer; look for connection errors between them in \
-                 their logs, and restart the pod that the others name there",
-            ));
+            // A restarted member has as long again.
+            let since = trail.last_applied("delete-pod").unwrap_or_default().max(failing.since);
+            if trail.now.saturating_sub(since) > RECONNECTING {
+                let fact =
+                    format!("etcd has refused the new member for {} s: {}", RECONNECTING.as_secs(), failing.last);
+                return reconnect(observation, goal, trail, &fact);
+            }
         }
         let members = observation.members.known().map(|members| members.list.as_slice()).unwrap_or_default();
         match new_peer_url(members, &set.name, ordinal) {

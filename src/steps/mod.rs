@@ -8,6 +8,7 @@ mod keys;
 mod patch_statefulset;
 mod precheck;
 mod promote;
+mod reconnect;
 mod restore_command;
 mod settle_rollout;
 mod snapshot;

@@ -8,6 +8,7 @@
 
 mod access;
 mod cut_off;
+mod inactive;
 mod places;
 mod prompts;
 mod puls8;
