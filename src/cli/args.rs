@@ -532,6 +532,10 @@ pub(super) struct Check {
     #[arg(long, value_enum, value_name = "HOW")]
     pub(super) join: Option<JoinHow>,
 
+    /// As with `up --no-snapshot`
+    #[arg(long)]
+    pub(super) no_snapshot: bool,
+
     /// Count Argo CD or Flux as advice
     #[arg(long)]
     pub(super) ignore_reconciler: bool,

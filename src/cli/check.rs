@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::Check;
 use super::{exit, session};
-use crate::model::{Goal, Verb};
+use crate::model::{Goal, SnapshotChoice, Verb};
 use crate::report::Console;
 use crate::runbook::Interrupt;
 use crate::steps;
@@ -18,6 +18,9 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     request.hash = args.hash.map(Into::into);
     request.ignore_reconciler = args.ignore_reconciler;
     request.size_env = args.size_env.map(Into::into);
+    if args.no_snapshot {
+        request.snapshot = SnapshotChoice::None;
+    }
     request.join = args.join.map(Into::into).unwrap_or_default();
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);

@@ -51,7 +51,7 @@ pub fn client_hosts(observation: &Observation, pod: &Pod) -> Vec<String> {
         return hosts;
     }
     let (name, service, namespace) = (&pod.name, &set.service_name, &set.namespace);
-    let domains = [format!("{namespace}.svc.cluster.local"), format!("{namespace}.svc"), namespace.clone()];
+    let domains = [format!("{namespace}.svc"), format!("{namespace}.svc.cluster.local"), namespace.clone()];
     domains.into_iter().map(|domain| format!("{name}.{service}.{domain}")).collect()
 }
 

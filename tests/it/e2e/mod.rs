@@ -4,7 +4,7 @@
 //!
 //! The environment tells what the cluster has: `E2E_IMAGE` (an image with etcd, etcdctl and a shell), `E2E_IMAGE_35` or
 //! `E2E_35` for the tests on etcd 3.5, `E2E_PULL_POLICY`, and `E2E_STORAGE_CLASS`. `E2E_KILLS` is the number of rounds of
-//! killing a run, `E2E_SEED` repeats one.
+//! killing a run, `E2E_VIA` the way to etcd, `E2E_SEED` repeats one.
 
 mod access;
 mod cut_off;

@@ -6,6 +6,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
+use super::cluster::pod;
 use super::manifest::SERVICE;
 
 /// The Secret that the members have their certificates from.
@@ -19,7 +20,7 @@ pub(crate) const DIRECTORY: &str = "/certs";
 pub(crate) struct Secured {
     /// Whether the members talk TLS to each other, and not only to clients.
     pub(crate) peers: bool,
-    /// The pods that the certificate names; all of the Service where there are none.
+    /// The pods that the certificate names; the first five where there are none.
     pub(crate) names: Vec<String>,
     /// Whether it has expired already.
     pub(crate) expired: bool,
@@ -36,10 +37,10 @@ impl Pem {
     /// For members in a namespace.
     pub(crate) fn of(secured: &Secured, namespace: &str) -> Self {
         let domain = format!("{SERVICE}.{namespace}.svc");
-        let mut names = match secured.names.as_slice() {
-            [] => vec![format!("*.{domain}")],
-            names => names.iter().map(|name| format!("{name}.{domain}")).collect(),
-        };
+        // Each by its name: etcd believes a peer whose certificate has a wildcard only where addresses lead to names.
+        let all: Vec<_> = (0..5).map(pod).collect();
+        let named = if secured.names.is_empty() { &all } else { &secured.names };
+        let mut names: Vec<_> = named.iter().map(|name| format!("{name}.{domain}")).collect();
         names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, format!("authority of {namespace}"));

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::kubectl::try_kubectl;
 use super::manifest::claim_template;
-use super::{CLAIM, Ended, Manifest, Member, Namespace, Program, SET, Standing, api, eventually, kubectl};
+use super::{CLAIM, Ended, Manifest, Member, Namespace, Program, SET, Standing, api, eventually, kubectl, setting};
 
 /// The record of an unfinished run.
 const RECORD: &str = "etcd-scale.io/run";
@@ -40,7 +40,16 @@ impl Cluster {
 
     /// The program under test on this cluster: a verb and its options.
     pub(crate) fn program(&self, arguments: &[&str]) -> Program {
-        Program::new(arguments).arguments(&["--sts", SET, "-n", self.name()]).directory(self.desk())
+        let program = Program::new(arguments).arguments(&["--sts", SET, "-n", self.name()]).directory(self.desk());
+        let via = setting("E2E_VIA", "");
+        if via.is_empty() || arguments.contains(&"--via") {
+            return program;
+        }
+        // What exec cannot stream has to be declined.
+        let declined = via == "exec" && matches!(arguments, ["up" | "check", ..]);
+        let snapshot = arguments.iter().any(|word| word.ends_with("snapshot"));
+        let program = program.arguments(&["--via", &via]);
+        if declined && !snapshot { program.arguments(&["--no-snapshot"]) } else { program }
     }
 
     /// Runs it to its end.
