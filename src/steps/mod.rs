@@ -5,6 +5,7 @@ mod config_file;
 mod create_volume;
 mod hashes;
 mod keys;
+mod last_words;
 mod patch_statefulset;
 mod precheck;
 mod promote;

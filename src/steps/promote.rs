@@ -1,5 +1,6 @@
 //! `promote`: give the learner its vote as soon as it keeps pace with the leader, and not before.
 
+use super::last_words::last_words;
 use crate::model::{Change, Goal, Observation, healthy_for_change};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -45,9 +46,13 @@ impl Step for Promote {
             return wait(fact.fact.clone(), None);
         }
         let Some(status) = observation.status_of(member.id) else {
+            let words = match last_words(observation, goal, trail, &until, &set.pod_name(ordinal)) {
+                Ok(words) => words,
+                Err(question) => return Verdict::Look(question),
+            };
             // While it loads a snapshot a learner answers nothing: it is behind, not failed.
             return wait(
-                format!("{} is receiving data: {}", member.called(), observation.status_missing(member)),
+                format!("{} is receiving data: {}{words}", member.called(), observation.status_missing(member)),
                 None,
             );
         };

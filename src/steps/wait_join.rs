@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::last_words::last_words;
 use super::members_to_answer;
 use crate::model::{Answer, Goal, Join, Known, Member, Observation, Pod, Question};
 use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
@@ -146,7 +147,11 @@ pub(super) fn judge_pod(coming: Coming<'_>, member: Option<&Member>, pod: &Pod) 
         ));
     }
     let seen = if state.running {
-        format!("{name} runs, its member has not joined yet")
+        let words = match last_words(observation, coming.goal, trail, until, name) {
+            Ok(words) => words,
+            Err(question) => return Verdict::Look(question),
+        };
+        format!("{name} runs, its member has not joined yet{words}")
     } else {
         let ended = state.last_exit.as_ref().map(|exit| format!(", last ended with {exit}")).unwrap_or_default();
         format!("pod {name} is {}{ended}", pod.state())

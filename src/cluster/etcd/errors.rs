@@ -71,6 +71,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
     // Under TLS 1.3 the member's opinion of the client's certificate comes after the handshake.
     match text.split_once("received fatal alert: ") {
         Some((_, alert)) => format!("the member refuses the client's certificate: {alert}"),
+        None if text.contains("close_notify") => {
+            "the member ended the connection; it refuses the client's certificate, or has gone away".to_owned()
+        }
         None => text,
     }
 }

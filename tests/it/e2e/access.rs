@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Cluster, Ended, Image, Manifest, Pem, Secured, list};
+use crate::harness::{Cluster, Ended, Image, Manifest, Pem, Secured, eventually, list};
 
 const ROOT: &str = "root:a secret: of its own";
 
@@ -20,6 +20,7 @@ fn secured() -> Secured {
 /// etcd over TLS that asks for a password.
 fn guarded(test: &str) -> Cluster {
     let cluster = Manifest::new().secured(secured()).user(ROOT).start(test);
+    eventually("a quorum", || cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health"]));
     cluster.exec("etcd-0", &["etcdctl", "user", "add", ROOT]);
     cluster.exec("etcd-0", &["etcdctl", "user", "add", "reader:reads"]);
     cluster.exec("etcd-0", &["etcdctl", "user", "grant-role", "root", "root"]);
@@ -133,7 +134,8 @@ fn exec_is_taken_where_port_forward_is_not_permitted() {
 /// A refusal that came soon, in one sentence and without the password.
 fn refused_soon(cluster: &Cluster, options: &[&str], sentence: &str) -> Ended {
     let began = Instant::now();
-    let ended = cluster.run(&[&["check"], options].concat());
+    let way: &[&str] = if options.contains(&"--via") { &["--no-snapshot"] } else { &["--via", "port-forward"] };
+    let ended = cluster.run(&[&["check"], way, options].concat());
     assert!(began.elapsed() < SOON, "{:?}\n{ended}", began.elapsed());
     ended.exits(3).says(sentence).never_says("a secret");
     ended
@@ -148,7 +150,7 @@ fn a_wrong_password() {
     refused_soon(&cluster, &["--user", "root"], "no password was given for etcd's user root");
     refused_soon(&cluster, &["--user", "reader:reads"], "lets this run change no members").says("permission denied");
     refused_soon(&cluster, &[], "lets this run change no members").says("--user");
-    let set = cluster.program(&["check"]).variable("ETCDCTL_USER", ROOT);
+    let set = cluster.program(&["check", "--via", "port-forward"]).variable("ETCDCTL_USER", ROOT);
     set.run().exits(0).never_says("a secret");
 }
 
@@ -164,7 +166,7 @@ fn a_wrong_certificate() {
     refused_soon(&cluster, &["--cert", "tls.crt", "--key", "tls.key"], "refuses the client's certificate");
     refused_soon(&cluster, &["--cacert", "tls.key"], "has no certificate in it");
     refused_soon(&cluster, &["--cacert", "nowhere"], "cannot read nowhere");
-    cluster.run(&["check"]).exits(0).says("they name the new member");
+    cluster.run(&["check", "--via", "port-forward"]).exits(0).says("they name the new member");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, get, kubectl_create};
+use crate::harness::{Cluster, Ended, Launch, Manifest, SERVICE, SET, eventually, get, kubectl_create, setting};
 
 /// Runs `up --yes` with more options, which must be refused for `fact` and leave everything as it was.
 #[track_caller]
@@ -210,9 +210,11 @@ const NEEDED: Rules = &[
 
 /// A service account with these rules less one verb on one resource. The user to act as.
 fn account(cluster: &Cluster, name: &str, without: Option<(&str, &str)>) -> String {
+    let way = if setting("E2E_VIA", "") == "exec" { "pods/exec" } else { "pods/portforward" };
     let rules: Vec<_> = NEEDED
         .iter()
         .flat_map(|(group, resources, verbs)| resources.iter().map(move |resource| (*group, *resource, *verbs)))
+        .map(|(group, resource, verbs)| (group, if resource == "pods/portforward" { way } else { resource }, verbs))
         .map(|(group, resource, verbs)| {
             let verbs: Vec<_> = verbs.iter().filter(|verb| without != Some((resource, **verb))).collect();
             json!({"apiGroups": [group], "resources": [resource], "verbs": verbs})

@@ -50,8 +50,9 @@ fn a_pod_that_does_not_join_is_waited_for_as_long_as_said() {
     let cluster = Manifest::new().launch(Launch::HangsWhenJoining).start("never-joins");
     let old = cluster.uids();
 
-    cluster.run(&["up", "--yes", "--timeout", "5s"]).exits(5).says("Timed out").says("etcd-2").says("Go on with");
+    let ended = cluster.run(&["up", "--yes", "--timeout", "5s"]);
 
+    ended.exits(5).says("Timed out").says("etcd-2").says("Go on with").says("this script waits for ever");
     assert_old_members_untouched(&cluster, &old);
     cluster.run(&["status"]).exits(0).says("not started").says("next: etcd-scale up");
 }
@@ -72,6 +73,26 @@ fn a_pod_that_is_not_let_in_is_waited_for_and_then_comes() {
     assert_old_members_untouched(&cluster, &old);
 
     cluster.kubectl(&["delete", "resourcequota", "two-pods"]);
+    cluster.run(&["up", "--to", "3", "--yes"]).exits(0);
+    cluster.has_grown(3, &strategy);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_learner_that_hangs_is_not_promoted_before_it_keeps_pace() {
+    let cluster = Manifest::new().launch(Launch::Child).start("no-pace");
+    let (strategy, old) = (cluster.strategy(), cluster.uids());
+    cluster.run(&["up", "--yes", "--pause-before", "promote"]).exits(0);
+    cluster.hang("etcd-2");
+
+    cluster
+        .run(&["up", "--yes", "--timeout", "5s"])
+        .exits(5)
+        .says("to keep pace with the leader")
+        .says("its last lines");
+    assert_old_members_untouched(&cluster, &old);
+
+    cluster.unhang("etcd-2");
     cluster.run(&["up", "--to", "3", "--yes"]).exits(0);
     cluster.has_grown(3, &strategy);
 }

@@ -268,7 +268,9 @@ impl Manifest {
             Launch::Exec | Launch::AddsItself | Launch::ReplacesItself => format!("exec {etcd}\n"),
             Launch::Child => format!("trap 'kill \"$child\"; wait' TERM\n{etcd} &\nchild=$!\nwait \"$child\"\n"),
             Launch::EndsWhenJoining => joining("echo 'this script founds clusters, it does not join them'; exit 1"),
-            Launch::HangsWhenJoining => joining("trap exit TERM; while :; do sleep 1000 & wait; done"),
+            Launch::HangsWhenJoining => {
+                joining("echo 'this script waits for ever'; trap exit TERM; while :; do sleep 1000 & wait; done")
+            }
             Launch::WaitsWhenJoining => joining(&format!("until [ -e {GO} ]; do sleep 0.1; done")),
             Launch::IgnoresCluster => {
                 joining("peers=\"$HOSTNAME=http://$HOSTNAME.$domain:2380\"; ETCD_INITIAL_CLUSTER_STATE=new")

@@ -109,7 +109,6 @@ impl Etcdctl {
         command.extend(self.options.iter().cloned());
         let seconds = limit.as_secs().max(1);
         command.extend([format!("--command-timeout={seconds}s"), format!("--dial-timeout={seconds}s")]);
-        command.push("--write-out=json".to_owned());
         command.extend(self.user.as_ref().map(|user| format!("--user={}", user.name)));
         command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let typed = self.user.as_ref().map(|user| Typed { at: QUESTION, text: user.password.exposed() });
@@ -123,7 +122,8 @@ impl Etcdctl {
     }
 
     async fn ask<T: DeserializeOwned>(&self, what: &str, limit: Duration, arguments: &[&str]) -> Result<T, Trouble> {
-        let printed = self.run(what, limit, arguments).await?;
+        // Only where there is something to read: of some changes etcdctl 3.4 has no JSON, and dies of it.
+        let printed = self.run(what, limit, &[&["--write-out=json"], arguments].concat()).await?;
         // A terminal may have added something before.
         let from = printed.find(['{', '[']).unwrap_or_default();
         serde_json::from_str(printed[from..].trim()).map_err(|error| {

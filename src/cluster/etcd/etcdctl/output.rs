@@ -178,7 +178,7 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 /// What etcdctl complained of, without its log lines.
 pub(super) fn complaint(stdout: &str, stderr: &str) -> String {
     let lines = || stderr.lines().chain(stdout.lines()).map(str::trim).filter(|line| !line.is_empty());
-    let said = lines().rev().find_map(|line| line.strip_prefix("Error: "));
+    let said = lines().rev().find_map(|line| line.strip_prefix("Error: ").or_else(|| line.strip_prefix("panic: ")));
     let failed = || lines().rev().find(|line| line.starts_with("Failed to "));
     let plain = || lines().rev().find(|line| !line.starts_with('{'));
     let text = said.or_else(failed).or_else(plain).or_else(|| lines().next_back()).unwrap_or("it said nothing");
