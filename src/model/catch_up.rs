@@ -13,6 +13,10 @@ use super::{MemberId, Observation};
 /// A round shorter than this means that the learner keeps pace with its leader.
 const SHORT_ROUND: Duration = Duration::from_secs(1);
 
+/// So many entries our own looks may add to the log between two answers of one look: with a password each call of
+/// etcdctl is one, and so is a reading of the alarms.
+const OWN_ENTRIES: u64 = 10;
+
 /// A learner has stalled when this many rounds in a row were no shorter than the one before.
 const ROUNDS_WITHOUT_GAIN: usize = 4;
 
@@ -66,11 +70,12 @@ impl CatchUp {
         }
     }
 
-    /// Whether the learner has just been seen to have everything, or its last round was short and the present one is
+    /// Whether the learner has just been seen to have everything but what looking at it added, or its last round was short and the present one is
     /// not long yet.
     pub fn keeps_pace(&self) -> bool {
         let (Some(last), Some((_, since, _))) = (self.finished.last(), self.round) else { return false };
-        let has_everything = self.applied >= self.leader && (last.at_first_look || last.took < SHORT_ROUND);
+        let has_everything =
+            self.applied + OWN_ENTRIES >= self.leader && (last.at_first_look || last.took < SHORT_ROUND);
         let in_a_short_round = last.took < SHORT_ROUND && self.now.saturating_sub(since) < SHORT_ROUND;
         has_everything || in_a_short_round
     }
@@ -111,6 +116,21 @@ mod tests {
         assert!(!seconds(&[5, 5, 5]).stalled());
         assert!(!seconds(&[5, 5, 5, 5, 5, 0]).stalled());
         assert!(seconds(&[5, 0]).keeps_pace());
+    }
+
+    #[test]
+    fn looks_that_take_long_and_add_to_the_log_do_not_keep_it_behind() {
+        let mut slow = CatchUp {
+            finished: vec![Round { took: Duration::from_secs(4), at_first_look: true }],
+            round: Some((600, Duration::from_secs(60), 0)),
+            applied: 596,
+            leader: 600,
+            now: Duration::from_secs(60),
+            ..CatchUp::default()
+        };
+        assert!(slow.keeps_pace());
+        slow.leader = 700;
+        assert!(!slow.keeps_pace());
     }
 
     #[test]

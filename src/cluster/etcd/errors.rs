@@ -32,9 +32,9 @@ pub(super) fn is_denied(error: &Error) -> bool {
         if status.code() == Code::PermissionDenied || says_denied(status.message()))
 }
 
-/// The same, of a text.
+/// The same, of a text. A certificate names a user too, by its common name, whom etcd may not know.
 pub(super) fn says_denied(text: &str) -> bool {
-    text.contains("permission denied") || text.contains("user name is empty")
+    ["permission denied", "user name is empty", "auth: user not found"].iter().any(|part| text.contains(part))
 }
 
 /// Whether a learner refused, which takes no user and serves little.
@@ -91,9 +91,13 @@ fn kind(error: &Error) -> TroubleKind {
 
 /// What to make of a text of etcd's, where its code is not at hand. What is not known may have been done.
 pub(super) fn kind_of(text: &str) -> TroubleKind {
-    let refused = ["permission denied", "user name is empty", "authentication failed", "too many learner", "corrupt"];
+    let refused = ["authentication failed", "too many learner", "corrupt"];
     let lost = TroubleKind::Lost;
-    by_text(text).unwrap_or(if refused.iter().any(|part| text.contains(part)) { TroubleKind::Refused } else { lost })
+    by_text(text).unwrap_or(if says_denied(text) || refused.iter().any(|part| text.contains(part)) {
+        TroubleKind::Refused
+    } else {
+        lost
+    })
 }
 
 fn by_text(text: &str) -> Option<TroubleKind> {

@@ -182,6 +182,7 @@ fn an_expired_certificate() {
 fn a_certificate_that_does_not_name_the_new_member() {
     let names = vec!["etcd-0".to_owned(), "etcd-1".to_owned()];
     let cluster = Manifest::new().secured(Secured { names, ..secured() }).start("unnamed");
+    eventually("a quorum", || cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health"]));
     refused_soon(&cluster, &[], "does not name the new member's host etcd-2.etcd-peers");
     let before = cluster.standing();
     cluster.run(&["up", "--yes"]).exits(3).says("the certificate between members");

@@ -35,8 +35,11 @@ fn on_a_healthy_cluster() {
     assert!(checked["findings"].as_array().is_some_and(|findings| findings.len() > 5), "{checked:#}");
 
     cluster.run(&["verify"]).exits(0).says("Proved: ").says("key-value hashes equal");
-    // The leader too, however long the others take.
-    cluster.run(&["verify", "--deep", "--hash", "all"]).exits(0).says("nothing is left to compare");
+    // The leader too, however long the others take. Keys are compared where they can be streamed.
+    cluster
+        .run(&["verify", "--deep", "--hash", "all", "--via", "port-forward"])
+        .exits(0)
+        .says("nothing is left to compare");
     let verified = cluster.run(&["verify", "-o", "json"]).exits(0).document();
     assert_eq!(verified["outcome"], "done", "{verified:#}");
 
@@ -71,20 +74,20 @@ fn a_snapshot_can_be_restored() {
     let cluster = Manifest::new().start("snapshot");
     cluster.exec("etcd-0", &["etcdctl", "put", "kept", "value"]);
 
-    cluster.run(&["snapshot", "saved.db"]).exits(0).says("saved.db").says("sha256");
+    cluster.run(&["snapshot", "saved.db", "--via", "port-forward"]).exits(0).says("saved.db").says("sha256");
 
     let file = cluster.desk().join("saved.db");
     let metadata = fs::metadata(&file).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     let saved = fs::read(&file).unwrap();
-    let document = cluster.run(&["snapshot", "again.db", "-o", "json"]).exits(0).document();
+    let document = cluster.run(&["snapshot", "again.db", "-o", "json", "--via", "port-forward"]).exits(0).document();
     assert_eq!(document["bytes"], metadata.len(), "{document:#}");
 
-    let refused = cluster.run(&["snapshot", "saved.db"]);
+    let refused = cluster.run(&["snapshot", "saved.db", "--via", "port-forward"]);
     refused.says("saved.db exists already");
     assert_ne!(refused.code, Some(0), "{refused}");
     assert_eq!(fs::read(&file).unwrap(), saved, "an existing file is left alone");
-    cluster.run(&["snapshot", "no/such/directory.db"]).says("no/such");
+    cluster.run(&["snapshot", "no/such/directory.db", "--via", "port-forward"]).says("no/such");
     let mut left: Vec<_> = fs::read_dir(cluster.desk()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["again.db", "saved.db"], "no half file stays");
@@ -112,20 +115,21 @@ fn the_key_that_differs_is_named() {
     shallow.exits(1).says("the members hold different data").says("verify --deep").never_says(ODD_KEY);
 
     let key = format!("\"{ODD_KEY}\"");
-    let deep = cluster.run(&["verify", "--deep", "--hash", "all"]);
+    let deep = cluster.run(&["verify", "--deep", "--hash", "all", "--via", "port-forward"]);
     deep.exits(1)
         .says("1 of 5000 keys on etcd-1 differ from those on")
         .says(&key)
         .says("different values (5 and 5 bytes)");
     deep.never_says("usual").never_says("other value");
-    let told = cluster.run(&["verify", "--deep", "--hash", "all", "-o", "ndjson"]);
+    let told = cluster.run(&["verify", "--deep", "--hash", "all", "-o", "ndjson", "--via", "port-forward"]);
     let events = told.exits(1).says(&key).events();
     for kind in ["look-progress", "keys-compared"] {
         assert!(events.iter().any(|event| event.is(kind)), "no {kind}");
     }
 
     // Without hashes all members are compared with one, and the odd one is found all the same.
-    let document = cluster.run(&["verify", "--deep", "--hash", "none", "-o", "json"]).exits(1).document();
+    let document =
+        cluster.run(&["verify", "--deep", "--hash", "none", "-o", "json", "--via", "port-forward"]).exits(1).document();
     let comparisons = document["keyComparisons"].as_array().expect("comparisons");
     assert_eq!(comparisons.len(), 2, "{document:#}");
     let odd = |comparison: &&serde_json::Value| {
