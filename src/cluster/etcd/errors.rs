@@ -34,7 +34,9 @@ pub(super) fn is_denied(error: &Error) -> bool {
 
 /// The same, of a text. A certificate names a user too, by its common name, whom etcd may not know.
 pub(super) fn says_denied(text: &str) -> bool {
-    ["permission denied", "user name is empty", "auth: user not found"].iter().any(|part| text.contains(part))
+    ["permission denied", "user name is empty", "user name not found", "auth: user not found"]
+        .iter()
+        .any(|part| text.contains(part))
 }
 
 /// Whether a learner refused, which takes no user and serves little.

@@ -17,10 +17,15 @@ fn secured() -> Secured {
     Secured { peers: true, ..Secured::default() }
 }
 
+/// Waits until etcd serves: over TLS its readiness says only that it runs.
+fn serves(cluster: &Cluster) {
+    eventually("a quorum", || cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health"]));
+}
+
 /// etcd over TLS that asks for a password.
 fn guarded(test: &str) -> Cluster {
     let cluster = Manifest::new().secured(secured()).user(ROOT).start(test);
-    eventually("a quorum", || cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health"]));
+    serves(&cluster);
     cluster.exec("etcd-0", &["etcdctl", "user", "add", ROOT]);
     cluster.exec("etcd-0", &["etcdctl", "user", "add", "reader:reads"]);
     cluster.exec("etcd-0", &["etcdctl", "user", "grant-role", "root", "root"]);
@@ -158,6 +163,7 @@ fn a_wrong_password() {
 #[ignore = "needs a Kubernetes cluster"]
 fn a_wrong_certificate() {
     let cluster = Manifest::new().secured(secured()).start("wrong-cert");
+    serves(&cluster);
     let other = Pem::of(&secured(), cluster.name());
     for (name, text) in [("ca.crt", &other.ca), ("tls.crt", &other.cert), ("tls.key", &other.key)] {
         fs::write(cluster.desk().join(name), text).expect("the desk is there");
@@ -182,7 +188,7 @@ fn an_expired_certificate() {
 fn a_certificate_that_does_not_name_the_new_member() {
     let names = vec!["etcd-0".to_owned(), "etcd-1".to_owned()];
     let cluster = Manifest::new().secured(Secured { names, ..secured() }).start("unnamed");
-    eventually("a quorum", || cluster.try_exec("etcd-0", &["etcdctl", "endpoint", "health"]));
+    serves(&cluster);
     refused_soon(&cluster, &[], "does not name the new member's host etcd-2.etcd-peers");
     let before = cluster.standing();
     cluster.run(&["up", "--yes"]).exits(3).says("the certificate between members");
