@@ -23,6 +23,7 @@ mod peer_url;
 mod record;
 mod rollout;
 mod scheduling;
+mod source;
 mod stage;
 mod statefulset;
 mod template;
@@ -52,6 +53,7 @@ pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, repl
 pub use record::{RECORD_VERSION, Record};
 pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, strategy_is_on_delete};
 pub use scheduling::{NodeDemand, Taint, Toleration};
+pub use source::Source;
 pub use stage::Stage;
 pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
 pub use template::{

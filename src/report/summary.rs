@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
-use crate::model::{Goal, Verb};
+use crate::model::{Change, Goal, Verb};
 use crate::runbook::{Level, Outcome, Summary};
 
 /// The closing lines. `statefulset` is `namespace/name`; `options` lead to the same cluster again.
@@ -71,7 +71,7 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options
         Outcome::Done | Outcome::Foreseen | Outcome::Paused { .. } | Outcome::Refused { .. } | Outcome::Locked { .. }
     );
     if open_ended {
-        let changed = summary.changes.iter().any(crate::model::Change::touches_cluster) || goal.resumed.is_some();
+        let changed = summary.changes.iter().any(Change::touches_cluster) || goal.resumed.is_some();
         let _ = write!(text, "\n{}", if changed { format!("Go on with: {again}") } else { nothing() });
     }
     if !matches!(summary.outcome, Outcome::Done)
@@ -122,6 +122,9 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
             styled(DIM, &format!("restore with: etcdutl snapshot restore {file} --data-dir DIR (etcdctl before 3.5)"))
         );
     }
+    if let Some(line) = to_persist(summary, goal) {
+        let _ = write!(text, "\n  persist   {}", escape(&line));
+    }
     if summary.deferred {
         let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
         let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
@@ -139,6 +142,24 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
         }
     }
     text
+}
+
+/// What has to be changed at the source that the StatefulSet is made from, so that its next sync does not undo the run.
+fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
+    if goal.to == goal.from || summary.sources.is_empty() {
+        return None;
+    }
+    let mut values = vec![format!("replicas {} (in many charts replicaCount)", goal.to)];
+    let set = summary.changes.iter().flat_map(|change| match change {
+        Change::PatchStatefulSet { env, .. } => env.as_slice(),
+        _ => &[],
+    });
+    values.extend(set.map(|edit| format!("{} {}", edit.name, edit.to)));
+    Some(format!(
+        "{} would undo this: change its source before its next sync: {}",
+        summary.sources.join(" and "),
+        values.join(", ")
+    ))
 }
 
 /// The command that goes on with a run.

@@ -246,6 +246,9 @@ pub struct Summary {
     pub plan: Option<Plan>,
     /// Whether the rollout was left for later.
     pub deferred: bool,
+    /// Tools that keep the StatefulSet as a source of their own says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
     /// Seconds from start to end.
     pub seconds: f64,
 }

@@ -108,6 +108,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             resumed: self.goal.resumed.as_ref().map(|record| record.by.clone()),
             plan: self.planned.take(),
             deferred: record.is_some_and(|record| record.deferred),
+            sources: observation.statefulset.sources().iter().map(|source| source.who.to_owned()).collect(),
             seconds: self.world.now().as_secs_f64(),
         };
         self.reporter.report(&Event::RunEnded { summary: Box::new(summary.clone()) });

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    ConfigFile, DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, StateVariable, partition_of, peers_in,
-    strategy_is_on_delete,
+    ConfigFile, DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source, StateVariable, partition_of,
+    peers_in, strategy_is_on_delete,
 };
 use crate::runbook::Finding;
 use crate::steps::patch_statefulset::{Obstacle, joining_edits, not_etcd};
@@ -33,18 +33,6 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     all
 }
 
-/// Labels and annotations that a GitOps controller leaves on what it reconciles, and whose they are.
-const RECONCILER_MARKS: &[(&str, &str)] = &[
-    ("argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("argocd.argoproj.io/instance", "Argo CD"),
-    ("kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("helm.toolkit.fluxcd.io/name", "Flux"),
-];
-
-/// Field managers under which they write.
-const RECONCILER_MANAGERS: &[(&str, &str)] =
-    &[("argocd", "Argo CD"), ("kustomize-controller", "Flux"), ("helm-controller", "Flux")];
-
 fn statefulset(context: Context<'_>) -> Vec<Finding> {
     let set = &context.observation.statefulset;
     let mut check = Check::new("statefulset");
@@ -64,16 +52,7 @@ fn statefulset(context: Context<'_>) -> Vec<Finding> {
 fn reconciler(context: Context<'_>) -> Vec<Finding> {
     let set = &context.observation.statefulset;
     let mut check = Check::new("reconciler");
-    let marked = RECONCILER_MARKS
-        .iter()
-        .filter(|(mark, _)| set.labels.contains_key(*mark) || set.annotations.contains_key(*mark))
-        .map(|(mark, who)| (*who, format!("{mark} is set")));
-    let managed = set.managers.iter().filter_map(|manager| {
-        let (_, who) = RECONCILER_MANAGERS.iter().find(|(prefix, _)| manager.starts_with(prefix))?;
-        Some((*who, format!("{manager} has written it")))
-    });
-    let found: BTreeMap<&str, String> = marked.chain(managed).collect();
-    for (who, sign) in found {
+    for Source { who, sign, .. } in set.sources().into_iter().filter(|source| source.by_itself) {
         let fact = format!("{who} reconciles the StatefulSet ({sign}) and may undo the change at any moment");
         if context.goal.ignore_reconciler {
             check.advise(fact, "change size and state in its source as well, before the next sync");
