@@ -13,6 +13,7 @@ mod join;
 mod keys;
 mod known;
 mod look;
+mod manifest;
 mod member;
 mod membership;
 mod moves;
@@ -43,6 +44,7 @@ pub use known::Known;
 pub use look::{
     Answer, Certificate, ConfigMap, DiskPool, Hash, Neighbours, Permission, Privileges, Question, SelectedService,
 };
+pub use manifest::{Difference, all_differences, differences};
 pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
 pub use membership::{Fact, clients_to_ask, healthy_for_change, quorum, quorum_after_losing_one};
 pub use moves::Move;

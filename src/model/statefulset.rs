@@ -51,6 +51,9 @@ pub struct StatefulSet {
     pub template: Template,
     /// The templates of each pod's claims.
     pub claim_templates: Vec<ClaimTemplate>,
+    /// The whole `spec` as it stands, for comparing it with a manifest; null where it was not kept.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub spec: Value,
 }
 
 /// A controlling owner reference.

@@ -61,6 +61,7 @@ pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble>
                 storage_class: claim.spec.and_then(|spec| spec.storage_class_name),
             })
             .collect(),
+        spec,
     })
 }
 
