@@ -6,8 +6,8 @@
 //! Observe, judge, confirm, look again, judge, apply, observe ([`runbook::Run`]). The [`steps`] are an ordered list of
 //! structs. A step never touches the outside: it judges an [`model::Observation`] against the [`model::Goal`] and the
 //! [`runbook::Trail`], and says one of five things ([`runbook::Verdict`]): *done*, *change*, *wait*, *look*, *refuse*.
-//! A [`model::Change`] is data: it can be shown, confirmed, serialised, predicted and applied, and one place applies it
-//! ([`cluster::Cluster`]). No change counts because a call returned; it counts when a fresh observation shows it.
+//! A [`model::Change`] is data: it can be shown, confirmed, serialised, predicted and applied, and one place applies each
+//! ([`cluster::Cluster`], [`gitops::WithRepository`]). No change counts because a call returned; it counts when a fresh observation shows it.
 //!
 //! # What follows from it
 //!
@@ -26,6 +26,8 @@
 //! - [`report`]: what a person or a program sees. The only place that prints or prompts.
 //! - [`cluster`]: observes and applies: `etcd` (gRPC through the port-forward or straight to the pods, or `etcdctl` in
 //!   them) and `k8s`. The only place that touches the outside.
+//! - [`gitops`]: renders, commits and applies a deployment repository, in front of the cluster. The only place that knows
+//!   git.
 //! - `sandbox`: a cluster on loopback, to try, rehearse and test; Linux only. It knows nothing of the rest.
 //! - [`steps`]: one file for each step, pure.
 //! - [`runbook`]: the loop, verdicts, trail, plan and events. Knows no etcd and no Kubernetes.
@@ -33,10 +35,11 @@
 //!
 //! To add a check, write it in `steps/precheck` and give it an id. To add a step, add its file, list it in
 //! [`steps::up`], and where it needs a new change, give that a variant in [`model::Change`], its prediction in
-//! `model/moves.rs` and its call in `cluster/world.rs`: the compiler names the rest.
+//! `model/moves.rs` and its call in `cluster/world.rs` or `gitops/world.rs`: the compiler names the rest.
 
 pub mod cli;
 pub mod cluster;
+pub mod gitops;
 pub mod model;
 pub mod report;
 pub mod runbook;

@@ -67,7 +67,8 @@ impl Command {
 }
 
 const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, \
-    restore-command, promote, verify, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+    restore-command, promote, verify, settle-rollout, verify.\nWith --gitops: precheck, snapshot, create-volume, add-learner, \
+    guard, commit-patches, apply-overlay, wait-join, promote, verify, await-command, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 
@@ -404,6 +405,83 @@ pub(super) struct Up {
 
     #[command(flatten)]
     pub(super) storage: Storage,
+
+    #[command(flatten)]
+    pub(super) gitops: ByCommit,
+}
+
+/// Options about the deployment repository that the StatefulSet is made from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "GitOps")]
+pub(super) struct ByCommit {
+    /// Scale by a commit: render the patches of the deployment repository in this directory, commit them, and have them
+    /// applied
+    #[arg(
+        long,
+        value_name = "DIR",
+        long_help = "Scale by a commit: render the patches of the deployment repository in this directory, commit them, \
+            and have them applied.\n\nThe templates patches/*.yaml.j2 of the overlay that use ETCD_CLUSTER_SIZE or \
+            ETCD_CLUSTER_STATE are rendered beside themselves, their patches are enabled in kustomization.yaml, and \
+            nothing but these files is committed. Before that the overlay is built from a copy of the last commit, and \
+            the run is refused where an apply would change anything else in the StatefulSet. etcd-scale sets the guard \
+            itself beforehand, and sets it again where the apply takes it away."
+    )]
+    pub(super) gitops: Option<PathBuf>,
+
+    /// The overlay, from DIR [default: the only one there with such templates]
+    #[arg(long, value_name = "PATH", requires = "gitops")]
+    pub(super) overlay: Option<PathBuf>,
+
+    /// The command that applies the commit, run in DIR without a shell; `{overlay}` in it stands for the overlay's path.
+    /// Without it the run stops after the commit
+    #[arg(long, value_name = "COMMAND", requires = "gitops", value_parser = words)]
+    pub(super) apply_command: Option<Words>,
+
+    /// Wait for a GitOps controller to bring the commit
+    #[arg(long, requires = "gitops", conflicts_with = "apply_command")]
+    pub(super) wait_for_sync: bool,
+
+    /// Push the commit to the branch's upstream
+    #[arg(long, requires = "gitops")]
+    pub(super) push: bool,
+}
+
+impl ByCommit {
+    /// The options as they are typed, each with a space before it, for going on with a run.
+    pub(super) fn options(&self) -> String {
+        let Some(directory) = &self.gitops else { return String::new() };
+        let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned);
+        let path = |path: &PathBuf| quoted(&path.display().to_string());
+        let mut options = format!(" --gitops {}", path(directory));
+        if let Some(overlay) = &self.overlay {
+            options.push_str(" --overlay ");
+            options.push_str(&path(overlay));
+        }
+        if let Some(Words(words)) = &self.apply_command {
+            let command: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+            options.push_str(" --apply-command ");
+            options.push_str(&quoted(&command.join(" ")));
+        }
+        for (given, option) in [(self.wait_for_sync, " --wait-for-sync"), (self.push, " --push")] {
+            if given {
+                options.push_str(option);
+            }
+        }
+        options
+    }
+}
+
+/// A command in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Words(pub(super) Vec<String>);
+
+/// A command's words as a POSIX shell splits them; nothing else of a shell is understood.
+fn words(text: &str) -> Result<Words, String> {
+    match shlex::split(text) {
+        Some(words) if !words.is_empty() => Ok(Words(words)),
+        Some(_) => Err("expected a command".to_owned()),
+        None => Err("a quotation in it has no end".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -678,6 +756,24 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_is_split_and_typed_again() {
+        let command = words("deploy --apply '{overlay}' --note 'two words'").unwrap();
+        assert_eq!(command.0, ["deploy", "--apply", "{overlay}", "--note", "two words"]);
+        assert!(words("deploy 'x").is_err());
+        assert!(words(" ").is_err());
+        let typed = ByCommit {
+            gitops: Some(".".into()),
+            overlay: None,
+            apply_command: Some(command.clone()),
+            wait_for_sync: false,
+            push: true,
+        };
+        let again = shlex::split(&typed.options()).unwrap();
+        assert_eq!((again[0].as_str(), again[1].as_str(), again[4].as_str()), ("--gitops", ".", "--push"));
+        assert_eq!(words(&again[3]).unwrap(), command);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::args::{DryRun, Running, Storage, Target};
 use super::exit;
 use crate::cluster::{Cluster, Password};
+use crate::gitops::{Repository, WithRepository};
 use crate::model::{Change, Goal, GoalRefusal, JoinChoice, Observation, Request, SnapshotChoice, Verb};
 use crate::report::Console;
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
@@ -30,6 +31,7 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         ignore_reconciler: false,
         ignore_diskpools: false,
         volume_template: None,
+        gitops: None,
         timeout,
         pause_before: None,
         run: Uuid::now_v7().to_string(),
@@ -132,6 +134,7 @@ pub(super) async fn change(
     running: &Running,
     steps: Vec<Box<dyn Step>>,
     request: Request,
+    repository: Option<Repository>,
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
@@ -164,8 +167,13 @@ pub(super) async fn change(
         Err(refusal) => return no_goal(console, &refusal),
     };
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
-    let run = Run::new(steps, goal, &mut cluster, console, interrupt, options);
-    let summary = Box::pin(run.drive(observation)).await;
+    let summary = match (repository, goal.gitops.clone()) {
+        (Some(repository), Some(gitops)) => {
+            let mut world = WithRepository::new(&mut cluster, repository, gitops);
+            Box::pin(Run::new(steps, goal, &mut world, console, interrupt, options).drive(observation)).await
+        }
+        _ => Box::pin(Run::new(steps, goal, &mut cluster, console, interrupt, options).drive(observation)).await,
+    };
     let half_way = summary.resumed.is_some() || summary.changes.iter().any(Change::touches_cluster);
     let mut code = exit::of_outcome(&summary.outcome, half_way);
     if running.dry_run == Some(DryRun::Server) && !rehearse(&cluster, &summary, console).await {

@@ -15,5 +15,5 @@ pub(super) async fn run(args: Settle, console: &mut Console, interrupt: Interrup
     };
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
-    session::change(&args.target, &args.running, steps, request, console, interrupt).await
+    session::change(&args.target, &args.running, steps, request, None, console, interrupt).await
 }

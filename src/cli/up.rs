@@ -1,14 +1,15 @@
 //! `up`: grow.
 
-use super::args::Up;
+use super::args::{ByCommit, Target, Up, Words};
 use super::session;
-use crate::model::{SnapshotChoice, Verb};
+use crate::gitops::{OverlayError, Repository};
+use crate::model::{Delivery, GitOps, SnapshotChoice, Verb};
 use crate::report::Console;
-use crate::runbook::Interrupt;
+use crate::runbook::{Interrupt, Trouble, TroubleKind};
 use crate::steps;
 
 pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let steps = steps::up();
+    let steps = if args.gitops.gitops.is_some() { steps::up_by_commit() } else { steps::up() };
     let mut request = match session::running_request(Verb::Up, &args.running, &steps) {
         Ok(request) => request,
         Err(trouble) => return session::wrong_usage(console, &trouble),
@@ -27,5 +28,35 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     } else if let Some(file) = args.snapshot {
         request.snapshot = SnapshotChoice::File(std::path::absolute(&file).unwrap_or(file));
     }
-    session::change(&args.target, &args.running, steps, request, console, interrupt).await
+    let repository = match repository(&args.gitops, &args.target).await {
+        Ok(found) => found.map(|(repository, gitops)| {
+            request.gitops = Some(gitops);
+            repository
+        }),
+        Err(error) => {
+            let trouble = Trouble::new(TroubleKind::Refused, error.to_string())
+                .advise("name the overlay with --overlay, from the directory of --gitops");
+            return session::wrong_usage(console, &trouble);
+        }
+    };
+    console.go_on_with(args.gitops.options());
+    session::change(&args.target, &args.running, steps, request, repository, console, interrupt).await
+}
+
+/// The deployment repository that was named, and the way through it.
+async fn repository(options: &ByCommit, target: &Target) -> Result<Option<(Repository, GitOps)>, OverlayError> {
+    let Some(directory) = &options.gitops else { return Ok(None) };
+    let mut repository = Repository::find(directory, options.overlay.as_deref(), &target.sts).await?;
+    if let Some(file) = &target.kubeconfig {
+        // The apply command is meant for the same cluster.
+        repository = repository.with_variable("KUBECONFIG", std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+    }
+    let overlay = repository.overlay_from_here();
+    let delivery = match &options.apply_command {
+        Some(Words(words)) => Delivery::Command(words.iter().map(|word| word.replace("{overlay}", &overlay)).collect()),
+        None if options.wait_for_sync => Delivery::Sync,
+        None => Delivery::Operator,
+    };
+    let gitops = GitOps { overlay: repository.overlay_from_top().await, delivery, push: options.push };
+    Ok(Some((repository, gitops)))
 }

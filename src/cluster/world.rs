@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::etcd::{Etcd, Reach};
 use super::k8s::{Connection, Kubernetes, Lock, Watch};
-use crate::model::{Answer, Change, KeyComparison, Observation, Pod, Question, patch_operations, with_revision};
+use crate::model::{Answer, Change, KeyComparison, Known, Observation, Pod, Question, patch_operations, with_revision};
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for.
@@ -19,6 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long the end of a run waits for its Events to be written.
 const LAST_NOTES: Duration = Duration::from_secs(2);
+
+/// What is said of a deployment repository here, where none is known of.
+const NO_REPOSITORY: &str = "no deployment repository was named";
 
 /// One StatefulSet and the etcd in it.
 pub struct Cluster {
@@ -148,9 +151,10 @@ impl World for Cluster {
                 Answer::Certificate(self.etcd.certificate(&self.kubernetes, source, host.as_deref()).await)
             }
             Question::DiskPools => Answer::DiskPools(self.kubernetes.disk_pools().await),
+            Question::Deployment { .. } => Answer::Deployment(Known::Unknown(NO_REPOSITORY.to_owned())),
             Question::Hash { member, pod, revision } => Answer::Hash(match find(pod, observation) {
                 Ok(pod) => self.etcd.hash(pod, *member, *revision).await,
-                Err(trouble) => crate::model::Known::Unknown(trouble.message),
+                Err(trouble) => Known::Unknown(trouble.message),
             }),
             Question::Keys { revision, reference, other } => {
                 let pods = find(&reference.pod, observation).and_then(|pod| Ok((pod, find(&other.pod, observation)?)));
@@ -188,6 +192,9 @@ impl World for Cluster {
             Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,
             Change::MoveLeader { to, .. } => self.etcd.move_leader(to.0, observation).await?,
             Change::DeletePod { pod, uid } => self.kubernetes.delete_pod(pod, uid).await?,
+            Change::CommitPatches { .. } | Change::PushCommit { .. } | Change::ApplyOverlay { .. } => {
+                return Err(Trouble::new(TroubleKind::Internal, NO_REPOSITORY));
+            }
             Change::OpenRun { .. }
             | Change::PatchStatefulSet { .. }
             | Change::RestoreCommand { .. }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandEdit, CommandPart, MemberId, Observation, Record, patch_operations};
+use super::{CommandEdit, CommandPart, FileEdit, MemberId, Observation, Raise, Record, partition_of, patch_operations};
 
 /// What stands for the database's revision in the name of a snapshot that is yet to be written.
 pub const REVISION: &str = "REVISION";
@@ -89,6 +89,28 @@ pub enum Change {
         /// The version that the object must still be of, where a key is new to it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
+    },
+    /// Write what the templates of a deployment repository render, and commit it.
+    CommitPatches {
+        /// The files.
+        files: Vec<FileEdit>,
+        /// The commit's message.
+        message: String,
+        /// What the commit says of the StatefulSet, where it reaches the cluster without a command of this run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raise: Option<Box<Raise>>,
+    },
+    /// Push the commit.
+    PushCommit {
+        /// The branch's upstream, such as `origin/main`.
+        upstream: String,
+    },
+    /// Start the command that brings the commit to the cluster.
+    ApplyOverlay {
+        /// Its words.
+        command: Vec<String>,
+        /// What the commit says of the StatefulSet.
+        raise: Box<Raise>,
     },
     /// Make the learner a voter.
     Promote {
@@ -186,6 +208,9 @@ impl Change {
             Self::PatchStatefulSet { .. } => "patch-statefulset",
             Self::RestoreCommand { .. } => "restore-command",
             Self::PatchConfigMap { .. } => "patch-config-map",
+            Self::CommitPatches { .. } => "commit-patches",
+            Self::PushCommit { .. } => "push-commit",
+            Self::ApplyOverlay { .. } => "apply-overlay",
             Self::Promote { .. } => "promote",
             Self::MoveLeader { .. } => "move-leader",
             Self::LowerPartition { .. } => "lower-partition",
@@ -207,12 +232,19 @@ impl Change {
             Self::OpenRun { .. } => "Write down the goal on the StatefulSet".to_owned(),
             Self::CreateVolume { name, claim, .. } => format!("Make volume {name} for claim {claim}"),
             Self::AddLearner { name, .. } => format!("Add {name} as a learner"),
-            Self::PatchStatefulSet { from, to, .. } if from == to => {
-                format!("Guard the {from} pods that are there with the partition")
+            Self::PatchStatefulSet { from, to, strategy, .. } if from == to => {
+                let guarded = strategy.as_ref().map_or(*from, |(_, to)| partition_of(to));
+                format!("Guard the first {guarded} pods with the partition")
             }
             Self::PatchStatefulSet { from, to, .. } => format!("Raise the StatefulSet from {from} to {to} pods"),
             Self::RestoreCommand { pod, .. } => format!("Give {pod} its own command back"),
             Self::PatchConfigMap { name, .. } => format!("Name the new member in ConfigMap {name}"),
+            Self::CommitPatches { files, message, .. } => {
+                let names: Vec<_> = files.iter().map(FileEdit::name).collect();
+                format!("Commit {}: {message}", names.join(", "))
+            }
+            Self::PushCommit { upstream } => format!("Push the commit to {upstream}"),
+            Self::ApplyOverlay { command, .. } => format!("Run {}", command.join(" ")),
             Self::Promote { name, .. } => format!("Promote {name} to a voter"),
             Self::MoveLeader { from, to } => format!("Move leadership from {} to {}", from.1, to.1),
             Self::LowerPartition { frees: Some(pod), .. } => format!("Let pod {pod} restart on the new template"),
@@ -223,7 +255,7 @@ impl Change {
         }
     }
 
-    /// Whether it changes the cluster, rather than only a file here.
+    /// Whether it changes the cluster or what the cluster is made from, rather than only a file of the operator's.
     pub fn touches_cluster(&self) -> bool {
         !matches!(self, Self::SaveSnapshot { .. })
     }
@@ -251,6 +283,15 @@ impl Change {
             Self::AddLearner { name, peer_url } => {
                 etcdctl(&leader, format!("member add --learner {name} --peer-urls {peer_url}"))
             }
+            Self::CommitPatches { files, message, .. } => {
+                let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+                format!("git commit -m '{}' -- {}", message.replace('\'', "'\\''"), paths.join(" "))
+            }
+            Self::PushCommit { upstream } => {
+                let (remote, branch) = upstream.split_once('/').unwrap_or((upstream, ""));
+                format!("git push {remote} HEAD:{branch}")
+            }
+            Self::ApplyOverlay { command, .. } => command.join(" "),
             Self::Promote { member, .. } => etcdctl(&leader, format!("member promote {member}")),
             Self::MoveLeader { from, to } => etcdctl(&from.1, format!("move-leader {}", to.0)),
             Self::DeletePod { pod, .. } => format!("kubectl delete pod -n {namespace} {pod}"),
@@ -291,6 +332,12 @@ impl Change {
             Self::PatchStatefulSet { from, .. } => {
                 format!("remove the new member, then set replicas back to {from} and the variables to their old values")
             }
+            Self::CommitPatches { .. } => "git revert HEAD, before it is applied".to_owned(),
+            Self::PushCommit { .. } => "revert the commit and push that".to_owned(),
+            Self::ApplyOverlay { .. } => {
+                "remove the new member, revert the commit and apply that; the guard keeps the old pods meanwhile"
+                    .to_owned()
+            }
             Self::Promote { .. } => "a voter can only be removed again, by scaling down".to_owned(),
             Self::MoveLeader { .. } => "move leadership back the same way".to_owned(),
             Self::RestoreCommand { .. } | Self::LowerPartition { .. } | Self::DeletePod { .. } => {
@@ -319,6 +366,8 @@ mod tests {
             },
             Change::CreateVolume { name: "v-1".into(), claim: "c-1".into(), manifest: Value::Null },
             Change::PatchConfigMap { name: "m".into(), data: Vec::new(), version: None },
+            Change::CommitPatches { files: Vec::new(), message: "m".into(), raise: None },
+            Change::PushCommit { upstream: "origin/main".into() },
             Change::Promote { member: MemberId(1), name: "a-1".into() },
             Change::MoveLeader { from: (MemberId(1), "a-0".into()), to: (MemberId(2), "a-1".into()) },
             Change::LowerPartition { frees: None, from: Value::Null, to: Value::Null },

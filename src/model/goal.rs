@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JoinChoice, Observation, Record, Stage};
+use super::{Delivery, GitOps, JoinChoice, Observation, Record, Stage};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,8 @@ pub struct Request {
     pub ignore_diskpools: bool,
     /// The object in the file of `--volume-template`.
     pub volume_template: Option<serde_json::Value>,
+    /// `--gitops` and what goes with it.
+    pub gitops: Option<GitOps>,
     /// `--timeout`: how long any one wait may last.
     pub timeout: Duration,
     /// `--pause-before`.
@@ -149,6 +151,9 @@ pub struct Goal {
     /// What the volume that a new member needs should look like, where the operator has said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_template: Option<serde_json::Value>,
+    /// The way through a deployment repository, where that is the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gitops: Option<GitOps>,
     /// How long any one wait may last.
     #[serde(skip)]
     pub timeout: Duration,
@@ -231,6 +236,9 @@ impl Goal {
                     advice: format!("finish it first: {} --to {}", command("up"), record.to),
                 });
             }
+            if let Some(refusal) = Self::another_way(request, &record) {
+                return Err(refusal);
+            }
             if size != record.from && size != record.to {
                 return Err(GoalRefusal::Contradiction {
                     fact: format!(
@@ -282,6 +290,27 @@ impl Goal {
             });
         }
         Ok(Self::of(request, size, to, None, record.map(|record| record.strategy)))
+    }
+
+    /// What was begun by a commit is not finished by a patch, nor the other way round: the two would undo each other.
+    fn another_way(request: &Request, record: &Record) -> Option<GoalRefusal> {
+        let begun =
+            format!("an unfinished run of {} takes the cluster from {} to {}", record.by, record.from, record.to);
+        let (fact, advice) = match (&record.overlay, &request.gitops) {
+            (Some(overlay), None) => (
+                format!("{begun} by a commit to {overlay} of a deployment repository"),
+                "finish it the same way: name a clone of that repository with --gitops DIR".to_owned(),
+            ),
+            (None, Some(_)) => {
+                (format!("{begun} by patches, not by a commit"), "finish it the same way: without --gitops".to_owned())
+            }
+            (Some(overlay), Some(gitops)) if *overlay != gitops.overlay => (
+                format!("{begun} by a commit to {overlay}, and {} was named", gitops.overlay),
+                format!("finish it the same way: --overlay {overlay}"),
+            ),
+            _ => return None,
+        };
+        (request.verb == Verb::Up).then_some(GoalRefusal::Contradiction { fact, advice })
     }
 
     /// What to say when the StatefulSet has the size asked for. Only a known, whole membership is "nothing to do".
@@ -374,6 +403,7 @@ impl Goal {
                 Some(record) => record.volume_template.clone(),
                 None => request.volume_template.clone(),
             },
+            gitops: request.gitops.clone(),
             timeout: request.timeout,
             pause_before: request.pause_before.clone(),
             run: request.run.clone(),
@@ -382,6 +412,11 @@ impl Goal {
             resumed,
             strategy,
         }
+    }
+
+    /// Whether what this step waits for is the operator's own to do, so that the run stops there.
+    pub fn leaves_to_operator(&self, step: &str) -> bool {
+        step == "apply-overlay" && self.gitops.as_ref().is_some_and(|gitops| gitops.delivery == Delivery::Operator)
     }
 
     /// The ordinal of the member to add.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertSource, KeyComparison, KeyHolder, Known, MemberId, Observation, Volume};
+use super::{CertSource, Deployment, KeyComparison, KeyHolder, Known, MemberId, Observation, Volume};
 
 /// A question to the outside, asked by a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +62,11 @@ pub enum Question {
     Privileges,
     /// Which other members each member holds inactive.
     InactivePeers,
+    /// What the deployment repository would have to say for so many members, and whether it can.
+    Deployment {
+        /// Members to reach.
+        to: i32,
+    },
     /// What a certificate says.
     Certificate {
         /// Where it stands.
@@ -204,6 +209,8 @@ pub enum Answer {
     InactivePeers(Known<BTreeMap<String, Vec<MemberId>>>),
     /// To [`Question::Certificate`].
     Certificate(Known<Certificate>),
+    /// To [`Question::Deployment`].
+    Deployment(Known<Box<Deployment>>),
 }
 
 impl Answer {
@@ -220,6 +227,7 @@ impl Answer {
             Self::Privileges(privileges) => privileges.known().is_some(),
             Self::InactivePeers(peers) => peers.known().is_some(),
             Self::Certificate(certificate) => certificate.known().is_some(),
+            Self::Deployment(deployment) => deployment.known().is_some(),
         }
     }
 }
@@ -239,12 +247,20 @@ impl Question {
             Self::Privileges => "privileges",
             Self::InactivePeers => "inactive-peers",
             Self::Certificate { .. } => "certificate",
+            Self::Deployment { .. } => "deployment",
         }
     }
 
     /// Whether the answer stays true for the length of a run.
     pub fn lasting(&self) -> bool {
-        !matches!(self, Self::LastLines { .. } | Self::Volumes { .. } | Self::ConfigMap { .. } | Self::InactivePeers)
+        !matches!(
+            self,
+            Self::LastLines { .. }
+                | Self::Volumes { .. }
+                | Self::ConfigMap { .. }
+                | Self::InactivePeers
+                | Self::Deployment { .. }
+        )
     }
 
     /// The answer that a plan assumes where it foresees what cannot be asked yet.
@@ -274,6 +290,7 @@ impl Question {
             Self::Privileges => Answer::Privileges(Known::Known(Privileges::All)),
             Self::InactivePeers => Answer::InactivePeers(Known::Unknown("only foreseen".to_owned())),
             Self::Certificate { .. } => Answer::Certificate(Known::Unknown("only foreseen".to_owned())),
+            Self::Deployment { .. } => Answer::Deployment(Known::Unknown("only foreseen".to_owned())),
         }
     }
 }

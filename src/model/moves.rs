@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
-    Answer, Change, ClusterId, CommandEdit, CommandPart, ContainerState, EnvSource, EnvVar, Known, Member, MemberId,
-    MemberStatus, Observation, Pod, Question, RUN_ANNOTATION, Rollout, Template, Volume, new_member_name,
-    strategy_is_on_delete,
+    Answer, ApplyCommand, Change, ClusterId, CommandEdit, CommandEnd, ContainerState, Delivering, Known, Member,
+    MemberId, MemberStatus, Observation, Pod, Question, RUN_ANNOTATION, Raise, Rollout, Template, Volume,
+    new_member_name, partition_of, strategy_is_on_delete,
 };
 
 /// Something that the world may do next on its own.
@@ -33,12 +34,18 @@ pub enum Move {
     Elected(MemberId),
     /// The etcd of a pod stops answering.
     MemberFailed(i32),
+    /// What a commit says of the StatefulSet reaches it.
+    Delivered,
+    /// The command that brings the commit ends.
+    CommandEnded,
+    /// Somebody's manifest takes the guard away.
+    GuardLost,
 }
 
 impl Move {
     /// Whether it brings a run nearer to its goal.
     pub fn favourable(&self) -> bool {
-        !matches!(self, Self::MemberFailed(_))
+        !matches!(self, Self::MemberFailed(_) | Self::GuardLost)
     }
 }
 
@@ -80,35 +87,42 @@ impl Observation {
             Change::AddLearner { peer_url, .. } => {
                 next.add_member(peer_url.clone(), true);
             }
-            Change::PatchStatefulSet { to, env, words, command, strategy, .. } => {
-                set.replicas = *to;
-                for edit in env {
-                    let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
-                    let source = EnvSource::Literal(edit.to.clone());
-                    match edit.index.and_then(|index| container.env.get_mut(index)) {
-                        Some(var) => var.source = source,
-                        None => container.env.push(EnvVar { name: edit.name.clone(), source }),
-                    }
-                }
-                for edit in words {
-                    let Some(container) = set.template.containers.get_mut(edit.container) else { continue };
-                    let list = match edit.part {
-                        CommandPart::Command => &mut container.command,
-                        CommandPart::Args => &mut container.args,
-                    };
-                    if let Some(word) = list.get_mut(edit.index) {
-                        word.clone_from(&edit.to);
-                    }
-                }
+            Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
+                set.raise(&Raise { from: *from, to: *to, env: env.clone(), words: words.clone() });
                 if let Some(edit) = command {
                     set.template.run(edit);
-                }
-                if !(env.is_empty() && words.is_empty() && command.is_none()) {
                     set.update_revision = format!("{}-at-{to}", set.name);
                 }
                 if let Some((_, strategy)) = strategy {
-                    set.strategy = strategy.clone();
+                    set.set_strategy(strategy);
                 }
+            }
+            Change::CommitPatches { raise, .. } => {
+                for (_, answer) in &mut next.answers {
+                    if let Answer::Deployment(Known::Known(deployment)) = answer {
+                        deployment.files.clear();
+                        deployment.commit = Some("the new commit".to_owned());
+                        if let Some(upstream) = &mut deployment.upstream {
+                            upstream.ahead += 1;
+                        }
+                    }
+                }
+                if let Some(raise) = raise {
+                    next.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: None });
+                }
+            }
+            Change::PushCommit { .. } => {
+                for (_, answer) in &mut next.answers {
+                    if let Answer::Deployment(Known::Known(deployment)) = answer
+                        && let Some(upstream) = &mut deployment.upstream
+                    {
+                        upstream.ahead = 0;
+                    }
+                }
+            }
+            Change::ApplyOverlay { command, raise } => {
+                let command = ApplyCommand { text: command.join(" "), ..ApplyCommand::default() };
+                next.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: Some(command) });
             }
             Change::RestoreCommand { edit, record, .. } => {
                 set.template.run(edit);
@@ -129,7 +143,7 @@ impl Observation {
                 }
             }
             Change::MoveLeader { to, .. } => next.elect(Some(to.0)),
-            Change::LowerPartition { to, .. } => set.strategy = to.clone(),
+            Change::LowerPartition { to, .. } => set.set_strategy(to),
             Change::DeletePod { pod, .. } => {
                 let ordinal = next.pods.iter().find(|candidate| candidate.name == *pod).map(|pod| pod.ordinal);
                 if let Some(ordinal) = ordinal {
@@ -144,6 +158,10 @@ impl Observation {
     pub fn moves(&self) -> Vec<Move> {
         let set = &self.statefulset;
         let mut moves = Vec::new();
+        let delivering = self.delivering.as_ref();
+        if delivering.is_some_and(|delivering| set.replicas != delivering.raise.to) {
+            moves.push(Move::Delivered);
+        }
         for ordinal in set.ordinals(set.replicas) {
             let Some(pod) = self.pod(ordinal) else {
                 let before_are_ready =
@@ -181,6 +199,16 @@ impl Observation {
             let up: Vec<_> = members.voters().filter(|voter| self.status_of(voter.id).is_some()).collect();
             if up.len() >= super::quorum(members.voters().count()) {
                 moves.extend(up.iter().map(|voter| Move::Elected(voter.id)));
+            }
+        }
+        // A command that applies waits until all is well, and can take the guard away before.
+        if let Some(Delivering { raise, command: Some(command) }) = delivering
+            && command.ended.is_none()
+            && set.replicas == raise.to
+        {
+            moves.push(Move::CommandEnded);
+            if !strategy_is_on_delete(&set.strategy) && partition_of(&set.strategy) == raise.from {
+                moves.push(Move::GuardLost);
             }
         }
         moves
@@ -222,6 +250,17 @@ impl Observation {
             Move::PodReplaced(ordinal) => next.replace_pod(*ordinal),
             Move::Elected(leader) => next.elect(Some(*leader)),
             Move::MemberFailed(ordinal) => next.silence(*ordinal),
+            Move::Delivered => {
+                if let Some(delivering) = &next.delivering {
+                    next.statefulset.raise(&delivering.raise);
+                }
+            }
+            Move::CommandEnded => {
+                if let Some(command) = next.delivering.as_mut().and_then(|delivering| delivering.command.as_mut()) {
+                    command.ended = Some(CommandEnd { well: true, how: "exit code 0".to_owned() });
+                }
+            }
+            Move::GuardLost => next.statefulset.set_strategy(&json!({"type": "RollingUpdate"})),
         }
         next
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alarm, Answer, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Taint, Via, Volume,
-    new_peer_url,
+    Alarm, Answer, Delivering, Known, Member, MemberId, MemberStatus, Members, Pod, Question, StatefulSet, Taint, Via,
+    Volume, new_peer_url,
 };
 
 /// Everything read at one moment.
@@ -38,6 +38,9 @@ pub struct Observation {
     pub alarms: Known<Vec<Alarm>>,
     /// The Lease that locks the StatefulSet.
     pub lock: Known<Option<Lock>>,
+    /// The commit of a deployment repository that is on its way to the StatefulSet, where this run has to do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivering: Option<Delivering>,
     /// Answers to the dear questions that steps have asked.
     pub answers: Vec<(Question, Answer)>,
 }

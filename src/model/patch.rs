@@ -91,6 +91,9 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
         | Change::CreateVolume { .. }
         | Change::PatchConfigMap { .. }
         | Change::AddLearner { .. }
+        | Change::CommitPatches { .. }
+        | Change::PushCommit { .. }
+        | Change::ApplyOverlay { .. }
         | Change::Promote { .. }
         | Change::MoveLeader { .. }
         | Change::DeletePod { .. } => return None,

@@ -60,6 +60,9 @@ pub struct Record {
     /// The learner whose pod got its own command back, where it was started without. Written with the same patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<MemberId>,
+    /// The overlay of a deployment repository through which the run goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<String>,
 }
 
 fn is_plain(join: &Join) -> bool {
@@ -118,6 +121,7 @@ impl Record {
             // What forbids a way to join is refused before anything is written.
             join: first.map_or_else(|| Join::of(observation, goal).unwrap_or_default(), |record| record.join.clone()),
             restored: first.and_then(|record| record.restored),
+            overlay: goal.gitops.as_ref().map(|gitops| gitops.overlay.clone()),
         }
     }
 }

@@ -62,11 +62,19 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
                 }
             }
         }
+        Change::CommitPatches { files, .. } => {
+            for file in files {
+                lines.push(format!("{}:", file.path));
+                lines.extend(line_diff(file.from.as_deref().unwrap_or_default(), &file.to));
+            }
+        }
         // The record's text is in the command already, and is for programs.
         Change::OpenRun { .. }
         | Change::DeferRollout { .. }
         | Change::SaveSnapshot { .. }
         | Change::AddLearner { .. }
+        | Change::PushCommit { .. }
+        | Change::ApplyOverlay { .. }
         | Change::Promote { .. }
         | Change::MoveLeader { .. }
         | Change::DeletePod { .. }
@@ -99,6 +107,47 @@ fn differing_lines<'a>(from: &'a str, to: &'a str) -> (Vec<&'a str>, Vec<&'a str
     (from.split_off(same), to.split_off(same))
 }
 
+/// The lines that differ, in their order: of two texts the longest common part stays away.
+fn line_diff(from: &str, to: &str) -> Vec<String> {
+    let (from, to): (Vec<_>, Vec<_>) = (from.lines().collect(), to.lines().collect());
+    // How many lines the rests from here on have in common.
+    let mut common = vec![vec![0_usize; to.len() + 1]; from.len() + 1];
+    for (i, old) in from.iter().enumerate().rev() {
+        for (j, new) in to.iter().enumerate().rev() {
+            common[i][j] = if old == new { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < from.len() || j < to.len() {
+        if i < from.len() && j < to.len() && from[i] == to[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == to.len() || i < from.len() && common[i + 1][j] >= common[i][j + 1] {
+            lines.push(format!("- {}", from[i]));
+            i += 1;
+        } else {
+            lines.push(format!("+ {}", to[j]));
+            j += 1;
+        }
+    }
+    lines
+}
+
 fn present(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_differ_are_shown() {
+        let from = "a\nsize: 2\nb\nsize: \"2\"\nc\n";
+        assert_eq!(
+            line_diff(from, &from.replace('2', "3")),
+            ["- size: 2", "+ size: 3", "- size: \"2\"", "+ size: \"3\""]
+        );
+        assert_eq!(line_diff("", "a\nb"), ["+ a", "+ b"]);
+        assert_eq!(line_diff(from, from), Vec::<String>::new());
+    }
 }

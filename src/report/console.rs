@@ -69,6 +69,8 @@ pub struct Console {
     run: Option<(String, Goal)>,
     /// Options that lead to the same cluster again, for commands that go on.
     cluster_options: String,
+    /// Options that go on with the run the way it was begun.
+    run_options: String,
     dry_run: bool,
 }
 
@@ -103,6 +105,7 @@ impl Console {
             interrupt,
             run: None,
             cluster_options: String::new(),
+            run_options: String::new(),
             dry_run: false,
         }
     }
@@ -110,6 +113,11 @@ impl Console {
     /// Commands that are advised from now on carry these options, which lead to the same cluster again.
     pub fn lead_to(&mut self, cluster_options: String) {
         self.cluster_options = cluster_options;
+    }
+
+    /// The command that goes on with the run carries these options as well.
+    pub fn go_on_with(&mut self, run_options: String) {
+        self.run_options = run_options;
     }
 
     /// Whether there is a person at the other end.
@@ -275,7 +283,7 @@ impl Reporter for Console {
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
-                    let text = summary::closing(summary, statefulset, goal, &self.cluster_options);
+                    let text = summary::closing(summary, statefulset, goal, &self.cluster_options, &self.run_options);
                     self.say(&format!("\n{text}"));
                 }
                 return;

@@ -75,9 +75,13 @@ impl Status {
                 "finish the run with the version of etcd-scale that began it",
             ));
         }
+        let record = set.readable_record();
+        let by_commit = record.as_ref().is_some_and(|record| record.overlay.is_some() && !record.deferred);
+        // Where a clone of the repository is, the record cannot know.
+        let way = if by_commit { " --gitops DIR" } else { "" };
         let next = stage
-            .verb(set.readable_record().as_ref())
-            .map(|verb| format!("etcd-scale {} --sts {} -n {}{options}", verb.word(), set.name, set.namespace));
+            .verb(record.as_ref())
+            .map(|verb| format!("etcd-scale {} --sts {} -n {}{options}{way}", verb.word(), set.name, set.namespace));
         Self {
             statefulset: format!("{}/{}", set.namespace, set.name),
             stage,

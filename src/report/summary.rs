@@ -7,14 +7,21 @@ use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb};
 use crate::runbook::{Level, Outcome, Summary};
 
-/// The closing lines. `statefulset` is `namespace/name`; `options` lead to the same cluster again.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> String {
-    let again = again(statefulset, goal, options);
+/// The closing lines. `statefulset` is `namespace/name`; `options` lead to the same cluster again, `way` goes on with the
+/// run the way it was begun.
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options: &str, way: &str) -> String {
+    let again = again(statefulset, goal, &format!("{options}{way}"));
     let mut text = match &summary.outcome {
         Outcome::Done => done(summary, statefulset, goal, options),
         Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
         Outcome::Paused { before } => {
-            format!("{} before {before}. Go on with: {again}", styled(NOTE, "Paused"))
+            let mut text = format!("{} before {before}.", styled(NOTE, "Paused"));
+            if goal.leaves_to_operator(before)
+                && let Some(gitops) = &goal.gitops
+            {
+                let _ = write!(text, " The commit is made; apply {} to the cluster.", escape(&gitops.overlay));
+            }
+            format!("{text} Go on with: {again}")
         }
         Outcome::Refused { step, facts, findings, half_way } => {
             let mut text = String::new();
@@ -146,7 +153,7 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
 
 /// What has to be changed at the source that the StatefulSet is made from, so that its next sync does not undo the run.
 fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
-    if goal.to == goal.from || summary.sources.is_empty() {
+    if goal.to == goal.from || goal.gitops.is_some() || summary.sources.is_empty() {
         return None;
     }
     let mut values = vec![format!("replicas {} (in many charts replicaCount)", goal.to)];

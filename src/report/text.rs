@@ -53,6 +53,7 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
         Event::ObserveFailed { trouble } => {
             Some(format!("       {} {}; looking again", styled(NOTE, "not yet:"), escape(&trouble.message)))
         }
+        Event::CommandOutput { lines } => Some(indented(9, &lines.join("\n"))),
         Event::StepDone { proof, findings, seconds, .. } => {
             let mut text = String::new();
             for finding in findings {

@@ -121,6 +121,11 @@ pub enum Event {
         /// What came of it.
         comparison: KeyComparison,
     },
+    /// The apply command has written something.
+    CommandOutput {
+        /// The lines.
+        lines: Vec<String>,
+    },
     /// Reading the world failed and is tried again.
     ObserveFailed {
         /// What came back.

@@ -51,6 +51,8 @@ pub struct Run<'a, W, R> {
     planned: Option<Plan>,
     opened: bool,
     answers: Vec<(Question, Answer)>,
+    /// How many lines of the apply command were told of.
+    told: u64,
 }
 
 /// Either go on, or the run is over.
@@ -84,6 +86,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             planned: None,
             opened: false,
             answers: Vec::new(),
+            told: 0,
         }
     }
 
@@ -128,6 +131,11 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
             }
             if self.goal.pause_before.as_deref() == Some(step.name()) {
+                return Outcome::Paused { before: step.name() };
+            }
+            if self.goal.leaves_to_operator(step.name())
+                && matches!(step.judge(observation, &self.goal, &self.trail), Verdict::Wait(_))
+            {
                 return Outcome::Paused { before: step.name() };
             }
             self.reporter.report(&Event::StepStarted {
@@ -258,6 +266,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 Ok(seen) => {
                     *observation = seen;
                     observation.answers.clone_from(&self.answers);
+                    self.tell_output(observation);
                     return Ok(());
                 }
                 Err(trouble) => {
@@ -273,6 +282,16 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
             }
         }
+    }
+
+    /// Tells what the apply command has written since.
+    fn tell_output(&mut self, observation: &Observation) {
+        let command = observation.delivering.as_ref().and_then(|delivering| delivering.command.as_ref());
+        let Some(command) = command.filter(|command| command.written > self.told) else { return };
+        let new = usize::try_from(command.written - self.told).unwrap_or(usize::MAX);
+        let lines = command.lines[command.lines.len().saturating_sub(new)..].to_vec();
+        self.told = command.written;
+        self.reporter.report(&Event::CommandOutput { lines });
     }
 
     async fn pause(&mut self, length: Duration) {

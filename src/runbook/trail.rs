@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{Apply, Trouble};
-use crate::model::{CatchUp, Change, Goal, Observation};
+use crate::model::{CatchUp, Change, Goal, Observation, Raise};
 
 /// What a run has seen and done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +21,9 @@ pub struct Trail {
     pub catch_up: CatchUp,
     /// What was applied, in order, and when.
     pub applied: Vec<(Change, Duration)>,
+    /// The StatefulSet's `spec` right before the overlay was applied, and what that had to change.
+    pub before_apply: Option<(Value, Raise)>,
+    spec: Value,
     failing: BTreeMap<&'static str, Failing>,
     waits: BTreeMap<String, Duration>,
 }
@@ -53,6 +57,9 @@ impl Trail {
     /// Takes in a new observation.
     pub fn see(&mut self, observation: &Observation, goal: &Goal, now: Duration) {
         self.now = now;
+        if self.before_apply.is_none() && goal.gitops.is_some() {
+            self.spec.clone_from(&observation.statefulset.spec);
+        }
         let ordinal = goal.new_ordinal(observation.statefulset.start);
         if let Some(learner) = observation.member_of_ordinal(ordinal).filter(|member| member.learner) {
             self.catch_up.observe(observation, learner.id, now);
@@ -67,6 +74,11 @@ impl Trail {
                 self.failing.remove(change.name());
                 self.waits.clear();
                 self.applied.push((change.clone(), now));
+                if let Change::ApplyOverlay { raise, .. } = change
+                    && self.spec.is_object()
+                {
+                    self.before_apply = Some((std::mem::take(&mut self.spec), raise.as_ref().clone()));
+                }
                 if let Apply::Snapshot(snapshot) = applied {
                     self.snapshot = Some(snapshot.clone());
                 }

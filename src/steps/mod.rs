@@ -1,8 +1,13 @@
 //! The steps of the runbook, one file each, all pure.
 
 mod add_learner;
+mod apply_overlay;
+mod await_command;
+mod commit_patches;
 mod config_file;
 mod create_volume;
+mod deployment;
+mod guard;
 mod hashes;
 mod keys;
 mod last_words;
@@ -18,7 +23,11 @@ mod versions;
 mod wait_join;
 
 pub use add_learner::AddLearner;
+pub use apply_overlay::ApplyOverlay;
+pub use await_command::AwaitCommand;
+pub use commit_patches::CommitPatches;
 pub use create_volume::CreateVolume;
+pub use guard::Guard;
 pub use hashes::{Hashes, compare_hashes};
 pub use patch_statefulset::{PatchStatefulSet, not_etcd};
 pub use precheck::Precheck;
@@ -80,6 +89,25 @@ pub fn up() -> Vec<Box<dyn Step>> {
         Box::new(RestoreCommand),
         Box::new(Promote),
         Box::new(Verify),
+        Box::new(SettleRollout),
+        Box::new(Verify),
+    ]
+}
+
+/// The steps of `up` through a deployment repository.
+pub fn up_by_commit() -> Vec<Box<dyn Step>> {
+    vec![
+        Box::new(Precheck),
+        Box::new(Snapshot),
+        Box::new(CreateVolume),
+        Box::new(AddLearner),
+        Box::new(Guard),
+        Box::new(CommitPatches),
+        Box::new(ApplyOverlay),
+        Box::new(WaitJoin),
+        Box::new(Promote),
+        Box::new(Verify),
+        Box::new(AwaitCommand),
         Box::new(SettleRollout),
         Box::new(Verify),
     ]

@@ -1,5 +1,6 @@
 //! `promote`: give the learner its vote as soon as it keeps pace with the leader, and not before.
 
+use super::guard::{changed_besides, watch};
 use super::last_words::last_words;
 use crate::model::{Change, Goal, Observation, healthy_for_change};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
@@ -41,6 +42,12 @@ impl Step for Promote {
         };
         if !member.learner {
             return Verdict::done(format!("{} ({}) is a voter", member.called(), member.id));
+        }
+        if let Some(verdict) = watch(observation, goal) {
+            return verdict;
+        }
+        if let Some(refusal) = changed_besides(observation, trail) {
+            return Verdict::Refuse(refusal);
         }
         if let Some(fact) = healthy_for_change(observation, Some(member.id)).first() {
             return wait(fact.fact.clone(), None);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::guard::{changed_besides, watch};
 use super::last_words::last_words;
 use super::members_to_answer;
 use crate::model::{Answer, Goal, Join, Known, Member, Observation, Pod, Question};
@@ -43,6 +44,12 @@ impl Step for WaitJoin {
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
             return members_to_answer(observation, goal);
         };
+        if let Some(verdict) = watch(observation, goal) {
+            return verdict;
+        }
+        if let Some(refusal) = changed_besides(observation, trail) {
+            return Verdict::Refuse(refusal);
+        }
         let coming = Coming { observation, goal, trail, until: UNTIL };
         let member = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url));
         let itself = Join::of(observation, goal).is_ok_and(|join| join == Join::Itself);

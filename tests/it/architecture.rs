@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Layers from the outside in. A layer may use those after it in its own row, and itself.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("cli", &["report", "cluster", "sandbox", "steps", "runbook", "model"]),
+    ("cli", &["report", "cluster", "gitops", "sandbox", "steps", "runbook", "model"]),
     ("report", &["runbook", "model"]),
     ("cluster", &["runbook", "model"]),
+    ("gitops", &["runbook", "model"]),
     ("sandbox", &[]),
     ("steps", &["runbook", "model"]),
     ("runbook", &["model"]),
@@ -24,12 +25,24 @@ const PLACES: &[(&str, &[&str])] = &[
     ("anstream::", &["report/"]),
     ("axum::", &["sandbox/"]),
     ("use nix::", &["sandbox/"]),
-    ("stdin(", &["report/", "cluster/k8s/exec.rs", "sandbox/node/", "sandbox/launch.rs"]),
-    ("stdout(", &["report/", "cluster/k8s/exec.rs", "sandbox/node/", "sandbox/launch.rs"]),
+    (
+        "stdin(",
+        &[
+            "report/",
+            "cluster/k8s/exec.rs",
+            "gitops/process.rs",
+            "gitops/apply_command.rs",
+            "sandbox/node/",
+            "sandbox/launch.rs",
+        ],
+    ),
+    ("stdout(", &["report/", "cluster/k8s/exec.rs", "gitops/apply_command.rs", "sandbox/node/", "sandbox/launch.rs"]),
     ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
-    ("serde_saphyr::", &["cli/", "sandbox/", "model/config_text.rs"]),
+    ("minijinja::", &["gitops/"]),
+    ("\"git\"", &["gitops/git.rs"]),
+    ("serde_saphyr::", &["cli/", "gitops/", "sandbox/", "model/config_text.rs"]),
     ("Instant::now", &["cluster/", "report/", "sandbox/"]),
     ("SystemTime::now", &[]),
 ];

@@ -158,6 +158,7 @@ impl Kubernetes {
             via: Via::default(),
             alarms: Known::Unknown("not asked yet".to_owned()),
             lock: lock.into(),
+            delivering: None,
             answers: Vec::new(),
         };
         self.surroundings = Some(surroundings);

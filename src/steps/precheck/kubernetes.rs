@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    ConfigFile, DataDir, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source, StateVariable, partition_of,
-    peers_in, strategy_is_on_delete,
+    ConfigFile, DataDir, Delivery, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source, StateVariable,
+    partition_of, peers_in, strategy_is_on_delete,
 };
 use crate::runbook::Finding;
 use crate::steps::patch_statefulset::{Obstacle, joining_edits, not_etcd};
@@ -53,6 +53,10 @@ fn reconciler(context: Context<'_>) -> Vec<Finding> {
     let set = &context.observation.statefulset;
     let mut check = Check::new("reconciler");
     for Source { who, sign, .. } in set.sources().into_iter().filter(|source| source.by_itself) {
+        if brings_the_commit(context) {
+            check.ok(format!("{who} reconciles the StatefulSet ({sign}), and has to bring the commit"));
+            continue;
+        }
         let fact = format!("{who} reconciles the StatefulSet ({sign}) and may undo the change at any moment");
         if context.goal.ignore_reconciler {
             check.advise(fact, "change size and state in its source as well, before the next sync");
@@ -61,6 +65,11 @@ fn reconciler(context: Context<'_>) -> Vec<Finding> {
         }
     }
     check.end("neither Argo CD nor Flux reconciles the StatefulSet")
+}
+
+/// Whether the change is to come from a GitOps controller, so that one is no obstacle.
+fn brings_the_commit(context: Context<'_>) -> bool {
+    context.goal.gitops.as_ref().is_some_and(|gitops| gitops.delivery == Delivery::Sync)
 }
 
 fn at_rest(context: Context<'_>) -> Vec<Finding> {

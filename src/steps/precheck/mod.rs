@@ -5,6 +5,7 @@
 
 mod access;
 mod certificates;
+mod deployment;
 mod disk_pools;
 mod etcd;
 mod kubernetes;
@@ -95,7 +96,8 @@ impl Step for Precheck {
             .or_else(|| volumes::question(context))
             .or_else(|| disk_pools::question(context))
             .or_else(|| access::question(context))
-            .or_else(|| certificates::question(context));
+            .or_else(|| certificates::question(context))
+            .or_else(|| deployment::question(context));
         if let Some(question) = question {
             return Verdict::Look(question);
         }
@@ -115,6 +117,7 @@ impl Step for Precheck {
         findings.extend(certificates::checks(context));
         findings.extend(etcd::checks(context));
         findings.extend(neighbours::checks(context));
+        findings.extend(deployment::checks(context));
         if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {
             match hashes(observation, goal) {
                 Ok(finding) => findings.push(finding),

@@ -1,5 +1,6 @@
 //! Tests of the loop, the steps and the model together, without a cluster: the world is the model's own prediction.
 
+mod by_commit;
 mod config_file;
 mod disk_pools;
 mod keys;

@@ -12,7 +12,7 @@ use etcd_scale::steps;
 
 use super::sample::{rok, up_to};
 
-type Meddle = fn(&mut Observation);
+pub(super) type Meddle = fn(&mut Observation);
 
 /// A world that makes every favourable move as soon as somebody waits.
 pub(super) struct Foreseen {
@@ -21,12 +21,12 @@ pub(super) struct Foreseen {
     /// What happens to changes of this name: how often, and whether they are made all the same.
     pub(super) faults: Vec<(&'static str, TroubleKind, u32, bool)>,
     /// Applied when the change of this name has been made.
-    meddling: Option<(&'static str, Meddle)>,
+    pub(super) meddling: Option<(&'static str, Meddle)>,
     lost: Option<String>,
     held: bool,
     locked: u32,
     released: u32,
-    applied: Vec<&'static str>,
+    pub(super) applied: Vec<&'static str>,
     /// Nothing moves by itself.
     frozen: bool,
     /// Answers to looks; others are as a plan assumes them.
@@ -75,7 +75,8 @@ impl World for Foreseen {
     ) -> Answer {
         self.asked.push(question.clone());
         let answer = self.answers.iter().find(|(asked, _)| asked == question).map(|(_, answer)| answer.clone());
-        answer.unwrap_or_else(|| question.assumed(observation))
+        let kept = || self.observation.answer(question).cloned();
+        answer.or_else(kept).unwrap_or_else(|| question.assumed(observation))
     }
 
     async fn apply(
@@ -141,8 +142,8 @@ impl World for Foreseen {
 
 /// Keeps events and gives answers.
 #[derive(Default)]
-struct Heard {
-    events: Vec<String>,
+pub(super) struct Heard {
+    pub(super) events: Vec<String>,
     replies: VecDeque<Reply>,
     asked: Vec<&'static str>,
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use etcd_scale::model::{
-    Claim, ClaimTemplate, ClusterId, Container, ContainerState, EnvSource, EnvVar, JoinChoice, Known, Member, MemberId,
-    MemberStatus, Members, Mount, Node, Observation, Pod, Request, Service, SnapshotChoice, StatefulSet, StorageClass,
-    Template, Verb, Via, Volume,
+    Answer, Claim, ClaimTemplate, ClusterId, Container, ContainerState, Delivery, Deployment, EnvSource, EnvVar,
+    FileEdit, GitOps, JoinChoice, Known, Member, MemberId, MemberStatus, Members, Mount, Node, Observation, Pod,
+    Question, Request, Service, SnapshotChoice, StatefulSet, StorageClass, Template, Verb, Via, Volume,
 };
 use serde_json::{Value, json};
 
@@ -74,12 +74,7 @@ pub(super) fn rok(size: i32) -> Observation {
         revision: "first".into(),
         phase: "Running".into(),
         ready: true,
-        containers: vec![ContainerState {
-            name: "etcd".into(),
-            running: true,
-            ready: true,
-            ..ContainerState::default()
-        }],
+        containers: vec![up()],
         ..Pod::default()
     };
     let claim = |ordinal: i32| Claim {
@@ -107,6 +102,7 @@ pub(super) fn rok(size: i32) -> Observation {
         via: Via::default(),
         alarms: Known::Known(Vec::new()),
         lock: Known::Known(None),
+        delivering: None,
         answers: Vec::new(),
         statefulset,
     }
@@ -114,6 +110,10 @@ pub(super) fn rok(size: i32) -> Observation {
 
 fn storage_class() -> StorageClass {
     StorageClass { name: "standard".into(), provisioner: "example.org/disks".into(), default: true }
+}
+
+fn up() -> ContainerState {
+    ContainerState { name: "etcd".into(), running: true, ready: true, ..ContainerState::default() }
 }
 
 /// The same with a start script that adds its own pod, and all that etcd is told in variables.
@@ -138,6 +138,49 @@ pub(super) fn self_joining(size: i32) -> Observation {
     observation
 }
 
+/// The same, made from a deployment repository that has nothing to say of a third member yet, and the way through it.
+pub(super) fn by_commit(size: i32, delivery: Delivery) -> (Observation, GitOps) {
+    let mut observation = rok(size);
+    let env = |size: i32, state: &str| {
+        json!([
+            {"name": "ETCDCTL_API", "value": "3"},
+            {"name": "ETCD_CLUSTER_SIZE", "value": size.to_string()},
+            {"name": "ETCD_INITIAL_CLUSTER_STATE", "value": state},
+        ])
+    };
+    let spec = |replicas: i32, state: &str| {
+        let containers = json!([{"name": "etcd", "image": "etcd:3.5", "env": env(replicas, state)}]);
+        json!({"replicas": replicas, "template": {"spec": {"containers": containers}}})
+    };
+    let mut stands = spec(size, "new");
+    stands["updateStrategy"] = observation.statefulset.strategy.clone();
+    stands["template"]["spec"]["dnsPolicy"] = json!("ClusterFirst");
+    observation.statefulset.spec = stands;
+    let file = |name: &str, from: &str, to: &str| FileEdit {
+        path: format!("rok/etcd/patches/{name}.yaml"),
+        from: Some(from.to_owned()),
+        to: to.to_owned(),
+    };
+    let sized = |size: i32| format!("- op: replace\n  path: /spec/replicas\n  value: {size}\n");
+    let deployment = Deployment {
+        branch: "main".into(),
+        files: vec![
+            file("cluster-size", &sized(size), &sized(size + 1)),
+            file("cluster-state", "value: new\n", "value: existing\n"),
+        ],
+        spec: spec(size + 1, "existing"),
+        ..Deployment::default()
+    };
+    let answer = Answer::Deployment(Known::Known(Box::new(deployment)));
+    observation.answers.push((Question::Deployment { to: size + 1 }, answer));
+    (observation, GitOps { overlay: "rok/etcd".into(), delivery, push: false })
+}
+
+/// The command of the guide.
+pub(super) fn rok_deploy() -> Delivery {
+    Delivery::Command(["rok-deploy", "--apply", "rok/etcd"].map(str::to_owned).to_vec())
+}
+
 /// The same with another update strategy.
 pub(super) fn with_strategy(size: i32, strategy: Value) -> Observation {
     let mut observation = rok(size);
@@ -160,6 +203,7 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         ignore_reconciler: false,
         ignore_diskpools: false,
         volume_template: None,
+        gitops: None,
         timeout: Duration::from_secs(600),
         pause_before: None,
         run: run.to_owned(),

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use etcd_scale::model::{
-    Change, Goal, GoalRefusal, JoinChoice, Known, Move, Observation, Request, RolloutPolicy, healthy_for_change,
-    partition_of, quorum, strategy_is_on_delete,
+    Answer, Change, Delivery, Goal, GoalRefusal, JoinChoice, Known, Move, Observation, Request, RolloutPolicy,
+    healthy_for_change, partition_of, quorum, strategy_is_on_delete,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
 use etcd_scale::steps;
 use serde_json::{Value, json};
 
-use super::sample::{by_hand, rok, self_joining, up_to, with_strategy, with_wal};
+use super::sample::{by_commit, by_hand, rok, rok_deploy, self_joining, up_to, with_strategy, with_wal};
 
 /// A state of world and tool: what is seen, and the step that the tool is at; none when it is not running.
 #[derive(Clone)]
@@ -50,7 +50,8 @@ struct Found {
 impl Walk {
     fn new(start: Observation, request: Request, failures: usize) -> Self {
         let restores = start.statefulset.strategy.clone();
-        Self { request, steps: steps::up(), start, restores, failures }
+        let steps = if request.gitops.is_some() { steps::up_by_commit() } else { steps::up() };
+        Self { request, steps, start, restores, failures }
     }
 
     /// Breadth first over all states. Panics with the shortest way to a broken promise.
@@ -136,7 +137,7 @@ impl Walk {
             },
             Some(step) => {
                 // It may be killed anywhere.
-                nexts.push(("killed".to_owned(), State { step: None, ..state.clone() }));
+                nexts.push(("killed".to_owned(), State { step: None, observation: without_command(observation) }));
                 let (at, act) = self.act(observation, step);
                 match act {
                     Act::Change(change) => {
@@ -163,7 +164,8 @@ impl Walk {
         let down = observation.pods.len()
             - observation.pods.iter().filter(|pod| observation.status_of_pod(&pod.name).is_some()).count();
         for step in observation.moves() {
-            if !step.favourable() && down >= self.failures {
+            let fails = matches!(step, Move::MemberFailed(_));
+            if fails && down >= self.failures {
                 continue;
             }
             let mut next = observation.after_move(&step);
@@ -259,6 +261,7 @@ impl Walk {
                 let learner = observation.status_of(*member).unwrap();
                 let leader = observation.leader_status().unwrap();
                 assert!(learner.raft_applied >= leader.raft_index, "promoted too early:\n{}", way());
+                assert!(self.request.gitops.is_none() || self.guarded(observation), "unguarded:\n{}", way());
             }
             Change::PatchStatefulSet { strategy, .. } => {
                 let joins = |observation: &Observation| {
@@ -271,8 +274,7 @@ impl Walk {
                     assert_eq!(members.learners().count(), 1, "a pod without a member:\n{}", way());
                 }
                 let next = observation.after(change);
-                let guarded =
-                    strategy_is_on_delete(&set.strategy) || partition_of(&next.statefulset.strategy) == set.replicas;
+                let guarded = self.guarded(&next);
                 assert!(guarded && (strategy.is_some() || strategy_is_on_delete(&set.strategy)), "{}", way());
                 assert!(
                     !next.moves().iter().any(|step| matches!(step, Move::PodReplaced(_))),
@@ -308,12 +310,27 @@ impl Walk {
                 let record = set.readable_record().unwrap();
                 assert!(record.volumes.contains(name), "made before it was written down:\n{}", way());
             }
+            Change::CommitPatches { .. } => {
+                assert!(self.guarded(observation), "committed without the guard:\n{}", way());
+                assert_eq!(members.learners().count(), 1, "a pod without a member:\n{}", way());
+                assert!(!committed(observation), "committed twice:\n{}", way());
+            }
+            Change::ApplyOverlay { .. } => {
+                assert!(self.guarded(observation), "applied without the guard:\n{}", way());
+                assert!(committed(observation), "applied before the commit:\n{}", way());
+            }
             Change::SaveSnapshot { .. }
+            | Change::PushCommit { .. }
             | Change::OpenRun { .. }
             | Change::PatchConfigMap { .. }
             | Change::DeferRollout { .. }
             | Change::CloseRun => {}
         }
+    }
+
+    fn guarded(&self, observation: &Observation) -> bool {
+        let strategy = &observation.statefulset.strategy;
+        strategy_is_on_delete(strategy) || partition_of(strategy) == self.request.to.unwrap() - 1
     }
 
     fn check_restart(&self, observation: &Observation, pod: &str, down: usize, way: &dyn Fn() -> String) {
@@ -327,6 +344,20 @@ impl Walk {
             assert!(voters - 1 > voters / 2, "no quorum would be left:\n{}", way());
         }
     }
+}
+
+/// The command that applies ends with the run that has started it.
+fn without_command(observation: &Observation) -> Observation {
+    let mut observation = observation.clone();
+    observation.delivering.take_if(|delivering| delivering.command.is_some());
+    observation
+}
+
+/// Whether the deployment repository has the commit.
+fn committed(observation: &Observation) -> bool {
+    observation.answers.iter().any(
+        |(_, answer)| matches!(answer, Answer::Deployment(Known::Known(deployment)) if deployment.files.is_empty()),
+    )
 }
 
 /// Without a quorum nobody serves a linearizable read, and what a member lists is its own copy.
@@ -348,8 +379,11 @@ fn settle_quorum(observation: &mut Observation) {
 
 fn key(state: &State) -> String {
     let mut observation = state.observation.clone();
+    // The repository is a part of the world. What else it has, and the whole specification, follows from the rest.
+    let committed = committed(&observation);
     observation.answers.clear();
-    format!("{:?} {}", state.step, serde_json::to_string(&observation).unwrap())
+    observation.statefulset.spec = Value::Null;
+    format!("{:?} {committed} {}", state.step, serde_json::to_string(&observation).unwrap())
 }
 
 fn way(states: &[(State, Option<(usize, String)>)], mut at: usize) -> String {
@@ -406,6 +440,26 @@ fn an_image_that_adds_itself_left_to_it_with_every_kill_and_one_failure_at_a_tim
         let mut request = up_to(size + 1, "run");
         request.join = JoinChoice::Itself;
         walk(self_joining(size), request, failures);
+    }
+}
+
+#[test]
+fn by_commit_with_every_kill_and_lost_guard() {
+    for (delivery, size, failures) in
+        [(rok_deploy(), 2, 0), (rok_deploy(), 1, 1), (Delivery::Sync, 2, 0), (Delivery::Operator, 2, 0)]
+    {
+        let (start, gitops) = by_commit(size, delivery);
+        let mut request = up_to(size + 1, "run");
+        request.gitops = Some(gitops);
+        let found = walk(start, request, failures);
+        assert!(found.states > 50, "{found:?}");
+    }
+    for strategy in [json!({"type": "OnDelete"}), json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 9}})] {
+        let (mut start, gitops) = by_commit(2, rok_deploy());
+        start.statefulset.set_strategy(&strategy);
+        let mut request = up_to(3, "run");
+        request.gitops = Some(gitops);
+        walk(start, request, 0);
     }
 }
 
