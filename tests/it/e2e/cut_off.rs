@@ -10,7 +10,7 @@ use crate::harness::{Cluster, GO, Launch, Manifest, Running, eventually};
 const EVENTS: usize = 75;
 
 /// Rounds, each with a cluster of its own: `E2E_KILLS`. The seed is shown, and `E2E_SEED` repeats it.
-fn rounds(test: &str, mut round: impl FnMut(&mut fastrand::Rng, &str)) {
+pub(super) fn rounds(test: &str, mut round: impl FnMut(&mut fastrand::Rng, &str)) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("E2E_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let mut random = fastrand::Rng::with_seed(seed);
@@ -23,7 +23,7 @@ fn rounds(test: &str, mut round: impl FnMut(&mut fastrand::Rng, &str)) {
 
 /// Reads on until `events` different events have come, then kills the run. How often a call is repeated depends on the
 /// machine's speed, so repetitions do not count.
-fn kill_after(mut running: Running, events: usize, told: &str) {
+pub(super) fn kill_after(mut running: Running, events: usize, told: &str) {
     let mut heard = BTreeSet::new();
     while heard.len() < events {
         let Some(event) = running.event() else { break };

@@ -3,6 +3,7 @@
 mod api;
 mod certificates;
 mod cluster;
+mod deployments;
 mod kubectl;
 mod manifest;
 mod namespace;
@@ -14,6 +15,7 @@ mod standing;
 pub(super) use api::{RUNTIME, create, get, list};
 pub(super) use certificates::{Pem, Secured};
 pub(crate) use cluster::{Cluster, is_up};
+pub(crate) use deployments::{APPLY, Deployments, OVERLAY, patch};
 pub(super) use kubectl::{kubectl, kubectl_create, try_kubectl};
 pub(super) use manifest::{
     CLAIM, GO, Image, Launch, Manifest, ODD_KEY, PEERS_MAP, Peers, SERVICE, SET, path, volume, wal_volume,
