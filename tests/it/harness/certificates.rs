@@ -39,8 +39,8 @@ impl Pem {
         let domain = format!("{SERVICE}.{namespace}.svc");
         // Each by its name: etcd believes a peer whose certificate has a wildcard only where addresses lead to names.
         let all: Vec<_> = (0..5).map(pod).collect();
-        let named = if secured.names.is_empty() { &all } else { &secured.names };
-        let mut names: Vec<_> = named.iter().map(|name| format!("{name}.{domain}")).collect();
+        let pods = if secured.names.is_empty() { &all } else { &secured.names };
+        let mut names: Vec<_> = pods.iter().map(|name| format!("{name}.{domain}")).collect();
         names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, format!("authority of {namespace}"));
