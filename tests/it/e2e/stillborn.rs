@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Cluster, Launch, Manifest, kubectl_create};
+use crate::harness::{Cluster, Launch, Manifest, eventually, kubectl_create};
 
 /// The old members are as they were: same pods, no restarts, still the voters.
 #[track_caller]
@@ -50,6 +50,8 @@ fn a_pod_that_does_not_join_is_waited_for_as_long_as_said() {
     let cluster = Manifest::new().launch(Launch::HangsWhenJoining).start("never-joins");
     let old = cluster.uids();
 
+    cluster.run(&["up", "--yes", "--pause-before", "wait-join"]).exits(0);
+    eventually("its container to run", || cluster.try_exec("etcd-2", &["true"]));
     let ended = cluster.run(&["up", "--yes", "--timeout", "5s"]);
 
     ended.exits(5).says("Timed out").says("etcd-2").says("Go on with").says("this script waits for ever");
