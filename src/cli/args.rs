@@ -219,6 +219,17 @@ pub(super) enum ViaChoice {
     Direct,
 }
 
+impl ViaChoice {
+    fn chosen(self) -> Option<Via> {
+        match self {
+            Self::Auto => None,
+            Self::PortForward => Some(Via::PortForward),
+            Self::Exec => Some(Via::Exec),
+            Self::Direct => Some(Via::Direct),
+        }
+    }
+}
+
 /// A user of etcd, perhaps with the password.
 #[derive(Debug, Clone)]
 pub(super) struct UserName {
@@ -241,12 +252,6 @@ impl EtcdAccess {
     /// The options that lead to the same members again, as they are typed, each with a space before it. What stands in
     /// variables is there again.
     fn options(&self) -> String {
-        let via = match self.via {
-            ViaChoice::Auto => None,
-            ViaChoice::PortForward => Some("port-forward"),
-            ViaChoice::Exec => Some("exec"),
-            ViaChoice::Direct => Some("direct"),
-        };
         let given = |variable: &str| std::env::var_os(variable).is_some();
         let file = |option: &str, variable: &str, file: &Option<PathBuf>| {
             let file = file.as_ref().filter(|_| !given(variable))?;
@@ -255,7 +260,7 @@ impl EtcdAccess {
         let endpoints = Some(self.endpoints.join(",")).filter(|list| !list.is_empty() && !given("ETCDCTL_ENDPOINTS"));
         let user = self.user.as_ref().filter(|_| !given("ETCDCTL_USER"));
         [
-            via.map(|via| format!(" --via {via}")),
+            self.via.chosen().map(|via| format!(" --via {via}")),
             endpoints.map(|list| format!(" --endpoints {list}")),
             self.container.as_ref().map(|name| format!(" --container {name}")),
             file("cacert", "ETCDCTL_CACERT", &self.cacert),
@@ -275,12 +280,7 @@ impl EtcdAccess {
             User { name: user.name, password }
         });
         Reach {
-            via: match self.via {
-                ViaChoice::Auto => None,
-                ViaChoice::PortForward => Some(Via::PortForward),
-                ViaChoice::Exec => Some(Via::Exec),
-                ViaChoice::Direct => Some(Via::Direct),
-            },
+            via: self.via.chosen(),
             endpoints: self.endpoints.clone(),
             container: self.container.clone(),
             cacert: self.cacert.clone(),

@@ -69,7 +69,7 @@ fn hosts<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 /// The host in a URL, an IPv6 address without its brackets.
 pub fn host_of(url: &str) -> Option<&str> {
-    let authority = authority(url);
+    let authority = authority_of(url);
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next()?,
         None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
@@ -79,10 +79,11 @@ pub fn host_of(url: &str) -> Option<&str> {
 
 /// The port at the end of a URL's authority.
 fn port_of(url: &str) -> Option<u16> {
-    authority(url).rsplit_once(':')?.1.parse().ok()
+    authority_of(url).rsplit_once(':')?.1.parse().ok()
 }
 
-fn authority(url: &str) -> &str {
+/// Host and port of a URL, with or without a scheme.
+pub fn authority_of(url: &str) -> &str {
     let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
 }

@@ -38,7 +38,7 @@ pub use change::{Change, EnvEdit, KeyEdit, REVISION, WordEdit, with_revision};
 pub use config_file::ConfigFile;
 pub use config_text::ConfigText;
 pub use deployment::{ApplyCommand, CommandEnd, Delivering, Delivery, Deployment, FileEdit, GitOps, Raise, Upstream};
-pub use endpoint::{client_hosts, client_ports, host_of};
+pub use endpoint::{authority_of, client_hosts, client_ports, host_of};
 pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
 pub use join::{CommandEdit, CommandLine, Join, JoinChoice};
 pub use keys::{AsKey, DifferentKey, HeldKey, Key, KeyComparison, KeyHolder, Keys};

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use similar::{ChangeTag, TextDiff};
+
 use crate::model::{Change, CommandEdit};
 
 /// What a patch changes, as lines of a diff. Empty for changes elsewhere.
@@ -107,29 +109,17 @@ fn differing_lines<'a>(from: &'a str, to: &'a str) -> (Vec<&'a str>, Vec<&'a str
     (from.split_off(same), to.split_off(same))
 }
 
-/// The lines that differ, in their order: of two texts the longest common part stays away.
+/// The lines that differ, in their order.
 fn line_diff(from: &str, to: &str) -> Vec<String> {
-    let (from, to): (Vec<_>, Vec<_>) = (from.lines().collect(), to.lines().collect());
-    // How many lines the rests from here on have in common.
-    let mut common = vec![vec![0_usize; to.len() + 1]; from.len() + 1];
-    for (i, old) in from.iter().enumerate().rev() {
-        for (j, new) in to.iter().enumerate().rev() {
-            common[i][j] = if old == new { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
-        }
-    }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
-    while i < from.len() || j < to.len() {
-        if i < from.len() && j < to.len() && from[i] == to[j] {
-            (i, j) = (i + 1, j + 1);
-        } else if j == to.len() || i < from.len() && common[i + 1][j] >= common[i][j + 1] {
-            lines.push(format!("- {}", from[i]));
-            i += 1;
-        } else {
-            lines.push(format!("+ {}", to[j]));
-            j += 1;
-        }
-    }
-    lines
+    let diff = TextDiff::from_lines(from, to);
+    let sign = |tag| match tag {
+        ChangeTag::Equal => None,
+        ChangeTag::Delete => Some('-'),
+        ChangeTag::Insert => Some('+'),
+    };
+    diff.iter_all_changes()
+        .filter_map(|change| Some(format!("{} {}", sign(change.tag())?, change.value().trim_end_matches(['\r', '\n']))))
+        .collect()
 }
 
 fn present(value: &Value) -> Option<String> {

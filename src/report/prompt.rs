@@ -17,36 +17,46 @@ pub(super) enum Line {
     Other,
 }
 
+/// What came in at standard input.
+enum Typed {
+    Line(String),
+    /// It ended, which is nobody's yes.
+    End,
+    Interrupted,
+}
+
 /// Reads one line from standard input, until it comes or the run is interrupted.
-pub(super) async fn read_line(interrupt: &Interrupt) -> Line {
+async fn typed(interrupt: &Interrupt) -> Typed {
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|bytes| (bytes, line))
     });
     let read = tokio::select! {
         read = read => read,
-        _ = interrupt.raised() => return Line::Reply(Reply::Interrupted),
+        _ = interrupt.raised() => return Typed::Interrupted,
     };
     match read {
-        Ok(Ok((bytes, line))) if bytes > 0 => understand(&line),
-        // The end of the input is nobody's yes.
-        _ => Line::Reply(Reply::No),
+        Ok(Ok((bytes, line))) if bytes > 0 => Typed::Line(line),
+        _ => Typed::End,
+    }
+}
+
+/// Reads the answer to a question.
+pub(super) async fn read_line(interrupt: &Interrupt) -> Line {
+    match typed(interrupt).await {
+        Typed::Line(line) => understand(&line),
+        Typed::End => Line::Reply(Reply::No),
+        Typed::Interrupted => Line::Reply(Reply::Interrupted),
     }
 }
 
 /// Reads a line that the terminal does not show. None where it ends or is interrupted.
 pub(super) async fn read_password(interrupt: &Interrupt) -> Option<String> {
     let _hidden = Hidden::begin();
-    let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|bytes| (bytes, line))
-    });
-    let read = tokio::select! {
-        read = read => read,
-        _ = interrupt.raised() => return None,
-    };
-    let (_, line) = read.ok()?.ok().filter(|(bytes, _)| *bytes > 0)?;
-    Some(line.trim_end_matches(['\r', '\n']).to_owned())
+    match typed(interrupt).await {
+        Typed::Line(line) => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
+        Typed::End | Typed::Interrupted => None,
+    }
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

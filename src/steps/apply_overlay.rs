@@ -5,7 +5,7 @@ use super::guard::{besides, changed_besides, watch};
 use super::members_to_answer;
 use super::patch_statefulset::Obstacle;
 use crate::model::{Change, Delivery, Goal, Observation, Raise, differences};
-use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
+use crate::runbook::{Proposal, Step, Trail, Verdict, Wait, Wake};
 
 /// Brings the commit to the cluster.
 pub struct ApplyOverlay;
@@ -26,12 +26,7 @@ impl Step for ApplyOverlay {
         if let Some(verdict) = watch(observation, goal) {
             return verdict;
         }
-        match judge(observation, goal, trail) {
-            Ok(verdict) => verdict,
-            Err(Obstacle::Fact(fact)) => Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
-            Err(Obstacle::Ask(question)) => Verdict::Look(question),
-            Err(Obstacle::Members) => members_to_answer(observation, goal),
-        }
+        judge(observation, goal, trail).unwrap_or_else(|obstacle| obstacle.verdict(observation, goal))
     }
 }
 

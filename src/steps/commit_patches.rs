@@ -1,7 +1,6 @@
 //! `commit-patches`: render the deployment repository's patches for the new size, and commit them.
 
 use super::deployment::{deployment, objections, raise};
-use super::members_to_answer;
 use super::patch_statefulset::Obstacle;
 use crate::model::{Change, Delivery, Deployment, Goal, Join, Observation};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
@@ -19,12 +18,7 @@ impl Step for CommitPatches {
     }
 
     fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
-        match judge(observation, goal, trail) {
-            Ok(verdict) => verdict,
-            Err(Obstacle::Fact(fact)) => Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
-            Err(Obstacle::Ask(question)) => Verdict::Look(question),
-            Err(Obstacle::Members) => members_to_answer(observation, goal),
-        }
+        judge(observation, goal, trail).unwrap_or_else(|obstacle| obstacle.verdict(observation, goal))
     }
 }
 

@@ -38,8 +38,8 @@ pub use snapshot::{Snapshot, snapshot_source};
 pub use verify::Verify;
 pub use wait_join::WaitJoin;
 
-use crate::model::{Fact, Goal, Observation, healthy_for_change};
-use crate::runbook::{Step, Verdict, Wait, Wake};
+use crate::model::{Change, Fact, Goal, MemberId, Observation, healthy_for_change};
+use crate::runbook::{Proposal, Step, Verdict, Wait, Wake};
 
 /// Without a list that a quorum stands behind there is nothing to judge membership by.
 fn members_to_answer(observation: &Observation, goal: &Goal) -> Verdict {
@@ -75,6 +75,15 @@ fn voters_to_be_healthy(observation: &Observation, goal: &Goal) -> Option<Verdic
         wake: Wake::Members,
         way_out: fact.advice,
     }))
+}
+
+/// Leadership goes before the leader's pod does.
+fn hand_over(from: (MemberId, &str), to: (MemberId, &str)) -> Verdict {
+    Verdict::Change(Proposal {
+        change: Change::MoveLeader { from: (from.0, from.1.to_owned()), to: (to.0, to.1.to_owned()) },
+        reason: "the leader's pod is to be restarted; handing over takes milliseconds, an election takes a second"
+            .to_owned(),
+    })
 }
 
 /// The steps of `up`.

@@ -25,9 +25,7 @@ impl Step for PatchStatefulSet {
         let set = &observation.statefulset;
         let edits = match joining_edits(observation, goal) {
             Ok(edits) => edits,
-            Err(Obstacle::Fact(fact)) => return Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
-            Err(Obstacle::Ask(question)) => return Verdict::Look(question),
-            Err(Obstacle::Members) => return members_to_answer(observation, goal),
+            Err(obstacle) => return obstacle.verdict(observation, goal),
         };
         if set.replicas == goal.to && edits.is_empty() {
             return Verdict::done(format!("the StatefulSet asks for {} pods", set.replicas));
@@ -142,6 +140,15 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
+    /// What a step says of it.
+    pub(super) fn verdict(self, observation: &Observation, goal: &Goal) -> Verdict {
+        match self {
+            Self::Fact(fact) => Verdict::Refuse(Refusal::because(fact.fact, fact.advice)),
+            Self::Ask(question) => Verdict::Look(question),
+            Self::Members => members_to_answer(observation, goal),
+        }
+    }
+
     pub(super) fn fact(fact: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Fact(Fact::new(fact, advice))
     }

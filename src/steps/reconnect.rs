@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{hand_over, members_to_answer};
 use crate::model::{
     Answer, Change, DataDir, Goal, Known, Member, MemberId, Observation, Pod, Question, RolloutPolicy,
     quorum_after_losing_one,
@@ -26,7 +27,7 @@ pub(super) fn reconnect(observation: &Observation, goal: &Goal, trail: &Trail, f
         Some(Answer::InactivePeers(Known::Known(inactive))) => inactive.clone(),
         Some(_) => BTreeMap::new(),
     };
-    let Some(members) = observation.members.known() else { return Verdict::Look(Question::InactivePeers) };
+    let Some(members) = observation.members.known() else { return members_to_answer(observation, goal) };
     let name = |id: &MemberId| members.by_id(*id).map_or_else(|| id.to_string(), Member::called);
     let held = inactive.iter().filter(|(_, peers)| !peers.is_empty()).map(|(pod, peers)| {
         let peers: Vec<_> = peers.iter().map(name).collect();
@@ -73,11 +74,7 @@ pub(super) fn reconnect(observation: &Observation, goal: &Goal, trail: &Trail, f
         && let Some(to) = members.voters().find(|voter| voter.id != first.voter.id)
         && let Some(next) = observation.pod_of(to)
     {
-        return Verdict::Change(Proposal {
-            change: Change::MoveLeader { from: (first.voter.id, pod.clone()), to: (to.id, next.name.clone()) },
-            reason: "the leader's pod is to be restarted; handing over takes milliseconds, an election takes a second"
-                .to_owned(),
-        });
+        return hand_over((first.voter.id, pod), (to.id, &next.name));
     }
     Verdict::Change(Proposal {
         change: Change::DeletePod { pod: pod.clone(), uid: first.pod.uid.clone() },

@@ -141,11 +141,7 @@ fn hand_over(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i3
     if since.is_some_and(|since| since < HANDING_OVER) {
         return Some(wait(goal, format!("leadership is on its way from {} to {name}", pod.name), Wake::Members));
     }
-    Some(Verdict::Change(Proposal {
-        change: Change::MoveLeader { from: (leader.member, pod.name.clone()), to: (id, name) },
-        reason: "the leader's pod is to be restarted; handing over takes milliseconds, an election takes a second"
-            .to_owned(),
-    }))
+    Some(super::hand_over((leader.member, &pod.name), (id, &name)))
 }
 
 fn wait(goal: &Goal, seen: String, wake: Wake) -> Verdict {

@@ -19,8 +19,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("etcd_client", &["cluster/etcd/"]),
     ("tonic::", &["cluster/etcd/"]),
-    ("kube::", &["cluster/k8s/", "cluster/etcd/"]),
-    ("k8s_openapi::", &["cluster/k8s/", "cluster/etcd/"]),
+    ("kube::", &["cluster/k8s/", "cluster/etcd/channel.rs", "cluster/etcd/client.rs", "cluster/etcd/etcdctl/mod.rs"]),
+    (
+        "k8s_openapi::",
+        &["cluster/k8s/", "cluster/etcd/channel.rs", "cluster/etcd/client.rs", "cluster/etcd/etcdctl/mod.rs"],
+    ),
     ("indicatif::", &["report/"]),
     ("anstream::", &["report/"]),
     ("axum::", &["sandbox/"]),

@@ -13,7 +13,9 @@ use super::errors::{call, is_learners};
 use super::etcdctl::{Etcdctl, OWN_USER};
 use super::reach::Reach;
 use super::way::Way;
-use crate::model::{Alarm, Container, Observation, Pod, Via, client_hosts, client_ports, ordinal_of};
+use crate::model::{
+    Alarm, Container, Observation, Pod, Via, authority_of, client_hosts, client_ports, host_of, ordinal_of,
+};
 use crate::runbook::{Trouble, TroubleKind};
 
 /// How long a member may take to check a password, which is made to take long.
@@ -82,6 +84,9 @@ impl Etcd {
     pub(super) fn advertise(&mut self, observation: &Observation) -> Vec<Pod> {
         let secured = self.way.as_ref().is_some_and(|way| way.tls.is_some());
         let mut others = Vec::new();
+        if observation.members.known().is_none() {
+            return others;
+        }
         for pod in &observation.pods {
             let hosts = client_hosts(observation, pod);
             let checked = self.members.get(&pod.uid).map(|found| &found.hosts);
@@ -154,13 +159,12 @@ impl Etcd {
     fn address(&self, pod: &Pod, port: u16) -> Result<String, Trouble> {
         let nowhere = || Trouble::new(TroubleKind::NotYet, format!("{} has no address yet", pod.name));
         let given = self.reach.endpoints.iter().find(|endpoint| {
-            let host = crate::model::host_of(endpoint).unwrap_or_default();
+            let host = host_of(endpoint).unwrap_or_default();
             let set = pod.name.rsplit_once('-').map_or("", |(set, _)| set);
             Some(host) == pod.address.as_deref() || ordinal_of(host, set) == Some(pod.ordinal)
         });
         if let Some(endpoint) = given {
-            let authority = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
-            let authority = authority.trim_end_matches('/');
+            let authority = authority_of(endpoint);
             let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
             return Ok(if has_port { authority.to_owned() } else { format!("{authority}:{port}") });
         }

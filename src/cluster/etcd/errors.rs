@@ -32,9 +32,9 @@ pub(super) fn is_denied(error: &Error) -> bool {
         if status.code() == Code::PermissionDenied || says_denied(status.message()))
 }
 
-/// The same, of a text. A certificate names a user too, by its common name, whom etcd may not know.
+/// The same, of a text of etcd's own: a container that cannot run etcdctl says "permission denied" too. A certificate names a user too, by its common name, whom etcd may not know.
 pub(super) fn says_denied(text: &str) -> bool {
-    ["permission denied", "user name is empty", "user name not found", "auth: user not found"]
+    ["etcdserver: permission denied", "etcdserver: user name", "auth: user not found"]
         .iter()
         .any(|part| text.contains(part))
 }

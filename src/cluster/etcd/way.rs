@@ -10,7 +10,7 @@ use super::client::Etcd;
 use super::etcdctl::CertificatePaths;
 use super::tls::Certificates;
 use crate::cluster::k8s::Kubernetes;
-use crate::model::{CertFile, CertSource, Known, Observation, Permission, Tls, Via, client_ports};
+use crate::model::{CertFile, Known, Observation, Permission, Tls, Via, client_ports};
 use crate::runbook::{Trouble, TroubleKind};
 
 /// How long a pod may take to take a connection, when it is found out whether it can be reached at all.
@@ -144,28 +144,4 @@ async fn reachable(observation: &Observation) -> bool {
     let address = observation.pods.iter().find(|pod| pod.ready).and_then(|pod| pod.address.clone());
     let Some(address) = address.and_then(|address| address.parse::<std::net::IpAddr>().ok()) else { return false };
     matches!(tokio::time::timeout(REACHABLE, TcpStream::connect((address, port))).await, Ok(Ok(_)))
-}
-
-impl Kubernetes {
-    /// The content of a file that a container has from a Secret or ConfigMap.
-    pub(super) async fn file(&self, source: &CertSource) -> Result<Vec<u8>, Trouble> {
-        let content = match source {
-            CertSource::Secret { name, key } => self.secret(name).await?.remove(key),
-            CertSource::ConfigMap { name, key } => match self.config_map(name, std::slice::from_ref(key)).await {
-                Known::Known(map) => map.and_then(|mut map| map.data.remove(key)).map(String::into_bytes),
-                Known::Unknown(why) => return Err(Trouble::new(TroubleKind::Refused, why)),
-            },
-            CertSource::Elsewhere(place) => {
-                return Err(Trouble::new(
-                    TroubleKind::Refused,
-                    format!("a certificate that etcd's clients need is on {place} and cannot be read from outside"),
-                )
-                .advise("name the files with --cacert, --cert and --key"));
-            }
-        };
-        content.ok_or_else(|| {
-            Trouble::new(TroubleKind::Refused, format!("there is no {source}"))
-                .advise("name the files with --cacert, --cert and --key")
-        })
-    }
 }

@@ -11,8 +11,10 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams, PostPara
 use super::convert;
 use super::errors::call;
 use super::read::Kubernetes;
-use crate::model::{ConfigMap, DiskPool, Known, Neighbours, Permission, SelectedService, StatefulSet, Volume};
-use crate::runbook::Trouble;
+use crate::model::{
+    CertSource, ConfigMap, DiskPool, Known, Neighbours, Permission, SelectedService, StatefulSet, Volume,
+};
+use crate::runbook::{Trouble, TroubleKind};
 
 /// Where Mayastor and Puls8 keep their pools.
 const POOLS_GROUP: &str = "openebs.io";
@@ -93,9 +95,31 @@ impl Kubernetes {
     ///
     /// # Errors
     /// When it does not exist or may not be read.
-    pub(in crate::cluster) async fn secret(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Trouble> {
+    async fn secret(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Trouble> {
         let secret = call(&format!("read Secret {name}"), self.limit, self.api::<core::Secret>().get(name)).await?;
         Ok(secret.data.unwrap_or_default().into_iter().map(|(key, content)| (key, content.0)).collect())
+    }
+
+    /// The content of a file that a container has from a Secret or ConfigMap.
+    pub(in crate::cluster) async fn file(&self, source: &CertSource) -> Result<Vec<u8>, Trouble> {
+        let content = match source {
+            CertSource::Secret { name, key } => self.secret(name).await?.remove(key),
+            CertSource::ConfigMap { name, key } => match self.config_map(name, std::slice::from_ref(key)).await {
+                Known::Known(map) => map.and_then(|mut map| map.data.remove(key)).map(String::into_bytes),
+                Known::Unknown(why) => return Err(Trouble::new(TroubleKind::Refused, why)),
+            },
+            CertSource::Elsewhere(place) => {
+                return Err(Trouble::new(
+                    TroubleKind::Refused,
+                    format!("a certificate that etcd's clients need is on {place} and cannot be read from outside"),
+                )
+                .advise("name the files with --cacert, --cert and --key"));
+            }
+        };
+        content.ok_or_else(|| {
+            Trouble::new(TroubleKind::Refused, format!("there is no {source}"))
+                .advise("name the files with --cacert, --cert and --key")
+        })
     }
 
     /// The namespace's DiskPools; `None` inside where the cluster has no such resource.

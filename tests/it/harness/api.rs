@@ -28,7 +28,6 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("lease", "Lease", "/apis/coordination.k8s.io/v1", "leases", true),
     ("role", "Role", "/apis/rbac.authorization.k8s.io/v1", "roles", true),
     ("rolebinding", "RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings", true),
-    ("poddisruptionbudget", "PodDisruptionBudget", "/apis/policy/v1beta1", "poddisruptionbudgets", true),
 ];
 
 fn send(method: Method, path: &str, body: &Value) -> Result<Value, String> {
