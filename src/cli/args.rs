@@ -41,7 +41,7 @@ pub(super) enum Command {
     Settle(Settle),
     /// Make all checks of `up`, change nothing
     Check(Check),
-    /// Show members, pods, volumes, the stage, and what to do next
+    /// Show members, pods, volumes, the stage, and what to do next; with -A, one line for each etcd there is
     Status(Status),
     /// Prove health, membership and equal data; with --deep, find the keys that differ
     Verify(Verify),
@@ -52,15 +52,15 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Which StatefulSet it is about; none for the sandbox.
-    pub(super) fn target_mut(&mut self) -> Option<&mut Target> {
+    /// How the cluster is reached that it is about; none for the sandbox.
+    pub(super) fn access_mut(&mut self) -> Option<&mut ClusterAccess> {
         match self {
             Self::Up(Up { target, .. })
             | Self::Settle(Settle { target, .. })
             | Self::Check(Check { target, .. })
-            | Self::Status(Status { target })
             | Self::Verify(Verify { target, .. })
-            | Self::Snapshot(Snapshot { target, .. }) => Some(target),
+            | Self::Snapshot(Snapshot { target, .. }) => Some(&mut target.access),
+            Self::Status(Status { access, .. }) => Some(access),
             Self::Sandbox(_) => None,
         }
     }
@@ -139,7 +139,14 @@ pub(super) struct Target {
     #[arg(long, value_name = "NAME")]
     pub(super) sts: String,
 
-    /// Its namespace [default: the context's]
+    #[command(flatten)]
+    pub(super) access: ClusterAccess,
+}
+
+/// Which cluster and namespace, and how the API server and etcd are reached.
+#[derive(Debug, Args)]
+pub(super) struct ClusterAccess {
+    /// The namespace [default: the context's]
     #[arg(short, long)]
     pub(super) namespace: Option<String>,
 
@@ -291,7 +298,7 @@ impl EtcdAccess {
     }
 }
 
-impl Target {
+impl ClusterAccess {
     /// The options that lead to the same cluster again, as they are typed, each with a space before it.
     pub(super) fn cluster_options(&self) -> String {
         let kubeconfig = self.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display()));
@@ -624,8 +631,16 @@ pub(super) struct Check {
 
 #[derive(Debug, Args)]
 pub(super) struct Status {
+    /// The StatefulSet that runs etcd [default: all in the namespace that do, in one line each]
+    #[arg(long, value_name = "NAME")]
+    pub(super) sts: Option<String>,
+
+    /// All StatefulSets that run etcd, whatever their namespace, in one line each
+    #[arg(short = 'A', long, conflicts_with_all = ["sts", "namespace"])]
+    pub(super) all_namespaces: bool,
+
     #[command(flatten)]
-    pub(super) target: Target,
+    pub(super) access: ClusterAccess,
 }
 
 #[derive(Debug, Args)]

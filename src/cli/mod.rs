@@ -64,8 +64,8 @@ async fn dispatch(cli: Cli) -> u8 {
     signals::listen(&interrupt);
     let mut console = Console::new(cli.output.style(), interrupt.clone());
     let mut command = cli.command;
-    if let Some(target) = command.target_mut()
-        && let Err(trouble) = session::ask_password(target, &mut console).await
+    if let Some(access) = command.access_mut()
+        && let Err(trouble) = session::ask_password(access, &mut console).await
     {
         return session::refuse(&mut console, &trouble);
     }
@@ -73,7 +73,7 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Up(args) => up::run(args, &mut console, interrupt).await,
         Command::Settle(args) => settle::run(args, &mut console, interrupt).await,
         Command::Check(args) => check::run(args, &mut console, interrupt).await,
-        Command::Status(args) => status::run(args, &mut console).await,
+        Command::Status(args) => status::run(args, &mut console, interrupt).await,
         Command::Verify(args) => verify::run(args, &mut console, interrupt).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &mut console, interrupt)).await,
         Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,

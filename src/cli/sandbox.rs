@@ -121,13 +121,13 @@ mod linux {
         let places = [("--kubeconfig", kubeconfig.as_path()), ("--snapshot", snapshot.as_path())];
         let mut code = exit::INTERNAL;
         if let Command::Up(args) = verb(&arguments, &places)? {
-            code = up::run(args, console, interrupt).await;
+            code = up::run(args, console, interrupt.clone()).await;
         }
         if code == exit::DONE
             && let Command::Status(args) = verb(&["status"], &places[..1])?
         {
             console.note("");
-            code = status::run(args, console).await;
+            code = status::run(args, console, interrupt).await;
         }
         sandbox.end()?;
         console.note("\nThe sandbox is cleared away.");

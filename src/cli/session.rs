@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::args::{DryRun, Running, Storage, Target};
+use super::args::{ClusterAccess, DryRun, Running, Storage, Target};
 use super::exit;
 use crate::cluster::{Cluster, Password};
 use crate::gitops::{Repository, WithRepository};
@@ -93,8 +93,8 @@ fn operator() -> String {
 ///
 /// # Errors
 /// When there is nobody to ask.
-pub(super) async fn ask_password(target: &mut Target, console: &mut Console) -> Result<(), Trouble> {
-    let Some(user) = target.etcd.user.as_mut().filter(|user| user.password.is_none()) else { return Ok(()) };
+pub(super) async fn ask_password(access: &mut ClusterAccess, console: &mut Console) -> Result<(), Trouble> {
+    let Some(user) = access.etcd.user.as_mut().filter(|user| user.password.is_none()) else { return Ok(()) };
     let password = match std::env::var("ETCDCTL_PASSWORD") {
         Ok(password) => password,
         Err(_) => console.password(&format!("Password of etcd's user {}: ", user.name)).await.ok_or_else(|| {
@@ -112,9 +112,9 @@ pub(super) async fn ask_password(target: &mut Target, console: &mut Console) -> 
 /// When the cluster, namespace or StatefulSet is not there, may not be read, or is not etcd.
 pub(super) async fn open(target: &Target, request: &Request) -> Result<(Cluster, Observation), Trouble> {
     let mut cluster = Cluster::open(
-        &target.connection(),
-        target.etcd.reach(),
-        target.namespace.clone(),
+        &target.access.connection(),
+        target.access.etcd.reach(),
+        target.access.namespace.clone(),
         target.sts.clone(),
         request.operator.clone(),
         &request.run,
@@ -138,7 +138,7 @@ pub(super) async fn change(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
-    console.lead_to(target.cluster_options());
+    console.lead_to(target.access.cluster_options());
     let (mut cluster, observation) = match open(target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return refuse(console, &trouble),

@@ -10,7 +10,7 @@ use crate::runbook::{Event, Interrupt, Reporter, Trouble, TroubleKind};
 use crate::steps;
 
 pub(super) async fn run(args: Snapshot, console: &mut Console, interrupt: Interrupt) -> u8 {
-    console.lead_to(args.target.cluster_options());
+    console.lead_to(args.target.access.cluster_options());
     let request = session::request(Verb::Up, Duration::ZERO);
     let (cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,

@@ -47,7 +47,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
 async fn repository(options: &ByCommit, target: &Target) -> Result<Option<(Repository, GitOps)>, OverlayError> {
     let Some(directory) = &options.gitops else { return Ok(None) };
     let mut repository = Repository::find(directory, options.overlay.as_deref(), &target.sts).await?;
-    if let Some(file) = &target.kubeconfig {
+    if let Some(file) = &target.access.kubeconfig {
         // The apply command is meant for the same cluster.
         repository = repository.with_variable("KUBECONFIG", std::path::absolute(file).unwrap_or_else(|_| file.clone()));
     }

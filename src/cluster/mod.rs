@@ -2,10 +2,12 @@
 
 mod etcd;
 mod k8s;
+mod survey;
 mod world;
 
 pub use etcd::{Password, Reach, User};
 pub use k8s::Connection;
+pub use survey::{Scope, Survey};
 pub use world::Cluster;
 
 /// The causes of an error after its own text, innermost last, without repetitions.

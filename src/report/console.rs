@@ -1,5 +1,6 @@
 //! The console: hears every event, shows it, asks, and prints results.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::document::{Document, Lines, VERSION};
 use super::prompt::{Line, read_line, read_password};
 use super::status::Status;
+use super::statuses::Statuses;
 use super::text::{BAD, DIM, GOOD, styled};
 use super::waiting::Waiting;
 use super::{escape::escape, summary, text};
@@ -174,6 +176,26 @@ impl Console {
     pub fn status(&mut self, observation: &Observation) {
         let status = Status::of(observation, &self.cluster_options);
         self.result(json!(status), &status.text());
+    }
+
+    /// Shows the state of several StatefulSets, by namespace and name; `namespace` is where they were looked for, none for
+    /// everywhere.
+    pub fn statuses(
+        &mut self,
+        namespace: Option<&str>,
+        found: &BTreeMap<(String, String), Result<Observation, Trouble>>,
+    ) {
+        let statuses = Statuses::of(found, &self.cluster_options);
+        match self.style.format {
+            Format::Text if found.is_empty() => {
+                let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
+                self.say(&escape(&format!("No StatefulSet in {place} runs etcd.")));
+            }
+            Format::Ndjson => statuses.documents.iter().for_each(|document| self.print_line(document)),
+            Format::Text | Format::Json => {
+                self.result(json!({"statefulsets": statuses.documents}), &statuses.text());
+            }
+        }
     }
 
     /// Shows a saved snapshot.

@@ -9,7 +9,9 @@ mod escape;
 mod log;
 mod prompt;
 mod status;
+mod statuses;
 mod summary;
+mod table;
 mod text;
 mod waiting;
 

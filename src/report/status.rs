@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::escape::escape;
+use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{Fact, Known, Member, MemberStatus, Observation, Pod, Rollout, Stage, healthy_for_change};
 
@@ -13,7 +14,7 @@ use crate::model::{Fact, Known, Member, MemberStatus, Observation, Pod, Rollout,
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
     statefulset: String,
-    stage: Stage,
+    pub(super) stage: Stage,
     stage_sentence: &'static str,
     pods_asked_for: i32,
     cluster_id: Option<String>,
@@ -96,6 +97,26 @@ impl Status {
         }
     }
 
+    /// The stage as one word.
+    pub(super) fn stage_word(&self) -> String {
+        let word = serde_json::to_value(self.stage).ok().and_then(|word| word.as_str().map(str::to_owned));
+        word.unwrap_or_default()
+    }
+
+    /// The first that is not as it should be; none where all is well.
+    pub(super) fn first_fact(&self) -> Option<String> {
+        if let Some(fact) = self.facts.first() {
+            return Some(fact.fact.clone());
+        }
+        if !self.quorum {
+            return Some("no quorum".to_owned());
+        }
+        // While a run is half-way there are no facts, and a voter may be down all the same.
+        let mut voters = self.members.iter().filter(|row| matches!(row.role, "leader" | "voter"));
+        let unwell = voters.find(|row| row.health != "ok")?;
+        Some(format!("{}: {}", unwell.name.as_deref().unwrap_or_default(), unwell.health))
+    }
+
     /// The status for people.
     pub(super) fn text(&self) -> String {
         let mut text = styled(BOLD, &self.statefulset);
@@ -109,28 +130,12 @@ impl Status {
         let header =
             ["POD", "READY", "RESTARTS", "TEMPLATE", "MEMBER", "ROLE", "HEALTH", "VERSION", "DB", "APPLIED", "VOLUME"];
         let cells: Vec<[String; 11]> = self.members.iter().map(Row::cells).collect();
-        let widths: Vec<usize> = (0..header.len())
-            .map(|column| {
-                cells.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let mut line = |row: Vec<&str>, style: Option<anstyle::Style>| {
-            let padded: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-            let joined = padded.join("  ");
-            let joined = joined.trim_end();
-            let _ = write!(text, "\n{}", style.map_or_else(|| joined.to_owned(), |style| styled(style, joined)));
-        };
-        line(header.to_vec(), Some(DIM));
-        for row in &cells {
-            line(row.iter().map(String::as_str).collect(), None);
-        }
+        let _ = write!(text, "\n{}", table(header, &cells));
         if let Some(why) = &self.members_unknown {
             let _ = write!(text, "\n{} the member list is not known: {}", styled(BAD, "!"), escape(why));
         }
         let style = if self.stage == Stage::AtRest { GOOD } else { NOTE };
-        let word = serde_json::to_value(self.stage).ok().and_then(|word| word.as_str().map(str::to_owned));
-        let word = word.unwrap_or_default();
-        let _ = write!(text, "\nstage {}: {}", styled(style, &word), self.stage_sentence);
+        let _ = write!(text, "\nstage {}: {}", styled(style, &self.stage_word()), self.stage_sentence);
         for fact in &self.facts {
             let _ = write!(
                 text,

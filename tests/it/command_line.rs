@@ -26,6 +26,11 @@ fn wrong_usage_is_two() {
         &["up", "--sts", "x", "--timeout", "soon"],
         &["settle", "--sts", "x", "--rollout", "defer"],
         &["snapshot", "--sts", "x"],
+        &["status", "-A", "--sts", "x"],
+        &["status", "-A", "-n", "y"],
+        &["status", "-A", "--endpoints", "http://x-0:2379"],
+        &["check", "-A"],
+        &["verify"],
         &["grow", "--sts", "x"],
     ] {
         let output = etcd_scale(arguments);
@@ -49,6 +54,17 @@ fn no_kubeconfig_is_said_in_one_sentence() {
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.starts_with("error: found no cluster to talk to"), "{said}");
         assert!(said.contains("-> name a cluster with --kubeconfig"), "{said}");
+    }
+}
+
+#[test]
+fn status_needs_no_name() {
+    for arguments in [&["status", "-A"][..], &["status", "--all-namespaces", "-o", "json"], &["status", "-n", "y"]] {
+        let output = etcd_scale(arguments);
+        let said = text(&output.stderr);
+        // As far as it gets without a cluster.
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.starts_with("error: found no cluster to talk to"), "{said}");
     }
 }
 

@@ -31,16 +31,18 @@ pub struct Connection {
     pub request_timeout: Duration,
 }
 
-/// An open connection.
-pub(super) struct Connected {
+/// An open connection, which its clones share.
+#[derive(Clone)]
+pub(in crate::cluster) struct Connected {
     pub(super) client: Client,
-    pub(super) namespace: String,
+    /// The context's own.
+    pub(in crate::cluster) namespace: String,
     pub(super) server: String,
     pub(super) request_timeout: Duration,
 }
 
 impl Connection {
-    pub(super) async fn open(&self) -> Result<Connected, Trouble> {
+    pub(in crate::cluster) async fn open(&self) -> Result<Connected, Trouble> {
         let mut config = self.config().await?;
         // kube would repeat a refused call up to 15 times in silence; retries are the loop's, which shows them.
         config.default_retry = false;

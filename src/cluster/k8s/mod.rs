@@ -3,6 +3,7 @@
 mod connection;
 mod convert;
 mod errors;
+mod etcds;
 mod events;
 mod exec;
 mod lease;
@@ -11,6 +12,7 @@ mod read;
 mod watch;
 mod write;
 
+pub(super) use connection::Connected;
 pub use connection::Connection;
 pub(super) use exec::{Typed, exec};
 pub(super) use lease::Lock;

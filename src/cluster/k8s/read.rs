@@ -49,8 +49,18 @@ impl Kubernetes {
         name: String,
         container: Option<String>,
     ) -> Result<Self, Trouble> {
-        let Connected { client, namespace: own, server, request_timeout } = connection.open().await?;
-        Ok(Self {
+        Ok(Self::of(connection.open().await?, namespace, name, container))
+    }
+
+    /// The same over a connection that is open.
+    pub(in crate::cluster) fn of(
+        connected: Connected,
+        namespace: Option<String>,
+        name: String,
+        container: Option<String>,
+    ) -> Self {
+        let Connected { client, namespace: own, server, request_timeout } = connected;
+        Self {
             client,
             namespace: namespace.unwrap_or(own),
             name,
@@ -58,7 +68,18 @@ impl Kubernetes {
             server,
             limit: request_timeout,
             surroundings: None,
-        })
+        }
+    }
+
+    /// The same for one reading that leaves the surroundings unknown, where many read what belongs to no namespace.
+    pub(in crate::cluster) fn without_surroundings(self) -> Self {
+        let not_asked = || "not asked for".to_owned();
+        let surroundings = Surroundings {
+            nodes: Known::Unknown(not_asked()),
+            storage_classes: Known::Unknown(not_asked()),
+            at: Instant::now(),
+        };
+        Self { surroundings: Some(surroundings), ..self }
     }
 
     /// An API for objects of the StatefulSet's namespace.
@@ -96,11 +117,8 @@ impl Kubernetes {
 
     /// Which of StatefulSet and namespace is not there.
     async fn absent(&self, limit: Duration) -> Trouble {
-        let namespaces: Api<core::Namespace> = Api::all(self.client.clone());
-        let namespace = call("read the namespace", limit, namespaces.get(&self.namespace)).await;
-        if namespace.as_ref().err().is_some_and(is_absent) {
-            return Trouble::new(TroubleKind::NotFound, format!("namespace {} does not exist", self.namespace))
-                .advise("name another with -n; kubectl get namespaces lists them");
+        if let Some(trouble) = no_namespace(&self.client, &self.namespace, limit).await {
+            return trouble;
         }
         Trouble::new(
             TroubleKind::NotFound,
@@ -221,4 +239,14 @@ impl Kubernetes {
         let api: Api<K> = Api::all(self.client.clone());
         Ok(call(what, self.limit, api.list(&ListParams::default())).await?.items)
     }
+}
+
+/// Says that a namespace does not exist, where that is so.
+pub(super) async fn no_namespace(client: &Client, name: &str, limit: Duration) -> Option<Trouble> {
+    let namespaces: Api<core::Namespace> = Api::all(client.clone());
+    let namespace = call("read the namespace", limit, namespaces.get(name)).await;
+    namespace.as_ref().err().is_some_and(is_absent).then(|| {
+        Trouble::new(TroubleKind::NotFound, format!("namespace {name} does not exist"))
+            .advise("name another with -n; kubectl get namespaces lists them")
+    })
 }

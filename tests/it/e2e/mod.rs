@@ -8,6 +8,7 @@
 
 mod access;
 mod cut_off;
+mod fleet;
 mod gitops;
 mod inactive;
 mod places;

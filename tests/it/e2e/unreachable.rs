@@ -36,6 +36,7 @@ fn all_verbs_at(address: &str, facts: &[&str]) {
             .run();
         assert_soon(&ended, facts);
     }
+    assert_soon(&Program::new(&["status", "-A"]).variable("KUBECONFIG", &kubeconfig).run(), facts);
 }
 
 fn kubeconfig(directory: &Path, address: &str) -> std::path::PathBuf {
@@ -86,6 +87,7 @@ fn no_such_namespace() {
         let ended = Program::new(verb).arguments(&["--sts", "etcd", "-n", "none-such"]).run();
         assert_soon(&ended, &["namespace none-such does not exist"]);
     }
+    assert_soon(&Program::new(&["status", "-n", "none-such"]).run(), &["namespace none-such does not exist"]);
 }
 
 #[test]
@@ -120,6 +122,10 @@ fn a_statefulset_that_is_not_etcd() {
         let ended = Program::new(verb).arguments(&["--sts", "web", "-n", &namespace.name]).run();
         assert_soon(&ended, &["web", "etcd"]);
     }
+    let none = format!("No StatefulSet in namespace {} runs etcd.", namespace.name);
+    Program::new(&["status", "-n", &namespace.name]).run().exits(0).says(&none);
+    let document = Program::new(&["status", "-o", "json", "-n", &namespace.name]).run().exits(0).document();
+    assert_eq!(document["statefulsets"], json!([]), "{document:#}");
 }
 
 #[test]

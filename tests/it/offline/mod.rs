@@ -9,5 +9,6 @@ mod patch;
 mod peer_list;
 mod run;
 mod sample;
+mod statuses;
 mod volumes;
 mod walk;

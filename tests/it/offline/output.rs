@@ -33,7 +33,7 @@ impl Page {
 }
 
 /// Drives a run and gives what went to standard output and standard error.
-async fn shown(
+pub(super) async fn shown(
     world: &mut Foreseen,
     style: Style,
     options: Options,

@@ -1,0 +1,112 @@
+//! `status` of several StatefulSets, as people and programs see it.
+
+use std::collections::BTreeMap;
+
+use etcd_scale::model::{Change, Known, Observation, RUN_ANNOTATION, RolloutPolicy};
+use etcd_scale::report::{Console, Format, Style};
+use etcd_scale::runbook::{Interrupt, Trouble, TroubleKind};
+
+use super::output::{Page, shown};
+use super::run::{Foreseen, YES};
+use super::sample::rok;
+
+type Found = BTreeMap<(String, String), Result<Observation, Trouble>>;
+
+/// What goes to standard output and standard error.
+fn told(format: Format, namespace: Option<&str>, found: &Found) -> (String, String) {
+    let (out, err) = (Page::default(), Page::default());
+    let style = Style { format, ..Style::default() };
+    let mut console = Console::writing_to(style, Interrupt::default(), Box::new(out.clone()), Box::new(err.clone()));
+    console.statuses(namespace, found);
+    (out.text(), err.text())
+}
+
+fn found(list: Vec<(&str, Result<Observation, Trouble>)>) -> Found {
+    list.into_iter().map(|(namespace, read)| ((namespace.to_owned(), "rok-etcd".to_owned()), read)).collect()
+}
+
+/// One whose rollout was left for later.
+async fn deferred() -> Observation {
+    let mut world = Foreseen::new(rok(2));
+    shown(&mut world, Style::default(), YES, Some(RolloutPolicy::Defer)).await;
+    world.observation
+}
+
+/// The same half-way through it.
+fn half_way(mut observation: Observation) -> Observation {
+    let record = observation.statefulset.annotations.get_mut(RUN_ANNOTATION).expect("a record");
+    *record = record.replace("\"deferred\":true", "\"deferred\":false");
+    observation
+}
+
+/// A member that does not answer.
+fn without(mut observation: Observation, pod: &str) -> Observation {
+    observation.statuses.insert(pod.to_owned(), Known::Unknown("timed out".to_owned()));
+    observation
+}
+
+/// Nothing is heard of any member.
+fn silent(mut observation: Observation) -> Observation {
+    observation.statuses.clear();
+    observation.members = Known::Unknown("no voter answers:\n\u{1b}[2Jtimed out".to_owned());
+    observation.pods[1].ready = false;
+    observation
+}
+
+fn with_learner() -> Observation {
+    let peer_url = "http://rok-etcd-2.rok-etcd-cluster.rok:2380".to_owned();
+    rok(2).after(&Change::AddLearner { name: "rok-etcd-2".to_owned(), peer_url })
+}
+
+fn forbidden() -> Trouble {
+    Trouble::new(TroubleKind::Refused, "cannot list the pods of rok-etcd: forbidden").advise("ask for the role")
+}
+
+#[tokio::test]
+async fn a_line_each() {
+    let deferred = deferred().await;
+    let (out, err) = told(
+        Format::Text,
+        None,
+        &found(vec![
+            ("well", Ok(rok(3))),
+            ("deferred", Ok(deferred.clone())),
+            ("half-way", Ok(without(half_way(deferred), "rok-etcd-1"))),
+            ("learner", Ok(with_learner())),
+            ("down", Ok(without(rok(3), "rok-etcd-2"))),
+            ("silent", Ok(silent(rok(3)))),
+            ("forbidden", Err(forbidden())),
+        ]),
+    );
+    assert_eq!(err, "");
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn one_document_or_one_a_line() {
+    let found = found(vec![("b", Ok(rok(3))), ("a", Err(forbidden()))]);
+    let document: serde_json::Value = serde_json::from_str(&told(Format::Json, None, &found).0).expect("one document");
+    assert_eq!(document["version"], 1);
+    let list = document["statefulsets"].as_array().expect("a list");
+    assert_eq!(
+        (list.len(), &list[0]["statefulset"], &list[0]["trouble"]["advice"]),
+        (2, &"a/rok-etcd".into(), &"ask for the role".into())
+    );
+    assert!(list[0].get("stage").is_none(), "unknown is not at rest");
+    assert_eq!((&list[1]["stage"], &list[1]["quorum"]), (&"at-rest".into(), &true.into()));
+
+    let (lines, _) = told(Format::Ndjson, None, &found);
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((lines.len(), &lines[0]["version"], &lines[1]["seq"]), (2, &1.into(), &1.into()));
+    assert_eq!(lines[1]["stage"], "at-rest");
+}
+
+#[test]
+fn none_is_said_in_a_sentence() {
+    let nothing = Found::new();
+    let (out, err) = told(Format::Text, Some("rok"), &nothing);
+    assert_eq!((out.as_str(), err.as_str()), ("", "No StatefulSet in namespace rok runs etcd.\n"));
+    assert_eq!(told(Format::Text, None, &nothing).1, "No StatefulSet in any namespace runs etcd.\n");
+    let document: serde_json::Value = serde_json::from_str(&told(Format::Json, None, &nothing).0).expect("JSON");
+    assert_eq!(document, serde_json::json!({"version": 1, "statefulsets": []}));
+}
