@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::{Connection, Password, Reach, User};
-use crate::model::{HashPolicy, JoinChoice, RolloutPolicy, SizeEnv, Via};
+use crate::model::{ClaimPolicy, HashPolicy, JoinChoice, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Via};
 use crate::report::{Color, Format, Style};
 
 /// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
@@ -36,6 +36,15 @@ pub(super) enum Command {
     /// Grow, by one member if nothing is said
     #[command(after_long_help = UP_STEPS)]
     Up(Up),
+    /// Shrink, by one member if nothing is said
+    #[command(after_long_help = DOWN_STEPS)]
+    Down(Down),
+    /// Give a broken member a new life, with data from the others
+    #[command(after_long_help = REPLACE_STEPS)]
+    Replace(Replace),
+    /// Take back a scale-up that is half-way, or clear an overtaken goal
+    #[command(after_long_help = ABORT_STEPS)]
+    Abort(Abort),
     /// Bring a deferred rollout to the older members
     #[command(after_long_help = SETTLE_STEPS)]
     Settle(Settle),
@@ -56,6 +65,9 @@ impl Command {
     pub(super) fn access_mut(&mut self) -> Option<&mut ClusterAccess> {
         match self {
             Self::Up(Up { target, .. })
+            | Self::Down(Down { target, .. })
+            | Self::Replace(Replace { target, .. })
+            | Self::Abort(Abort { target, .. })
             | Self::Settle(Settle { target, .. })
             | Self::Check(Check { target, .. })
             | Self::Verify(Verify { target, .. })
@@ -66,9 +78,20 @@ impl Command {
     }
 }
 
-const UP_STEPS: &str = "Steps: precheck, snapshot, create-volume, add-learner, patch-statefulset, wait-join, \
-    restore-command, promote, verify, settle-rollout, verify.\nWith --gitops: precheck, snapshot, create-volume, add-learner, \
-    guard, commit-patches, apply-overlay, wait-join, promote, verify, await-command, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+const UP_STEPS: &str = "Steps: precheck, snapshot, then for each new member clear-claims, create-volume, add-learner, \
+    patch-statefulset, wait-join, restore-command, promote, verify, and at last settle-rollout, verify.\nWith --gitops: \
+    precheck, snapshot, clear-claims, create-volume, add-learner, guard, commit-patches, apply-overlay, wait-join, promote, verify, await-command, settle-rollout, verify.\nEvery change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+
+const DOWN_STEPS: &str = "Steps: precheck, snapshot, then for each member that goes, the highest ordinal first, \
+    remove-member, patch-statefulset, wait-leave, verify, and at last clear-claims, settle-rollout, verify.\nA leader hands \
+    over before it goes. Every change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+
+const REPLACE_STEPS: &str = "Steps: precheck, remove-member, snapshot, hold-pods, renew-pod, create-volume, add-learner, \
+    wait-join, promote, verify, settle-rollout, verify.\nThe pod's claims are deleted: what the member held comes from the \
+    others. Every change is asked for first; --dry-run shows them all, --yes agrees to them all.";
+
+const ABORT_STEPS: &str = "Steps: precheck, remove-member, take-back, wait-leave, clear-claims, settle-rollout, verify.\n\
+    Once the new member votes there is nothing to take back: shrink with `down`.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 
@@ -385,25 +408,21 @@ pub(super) struct Up {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) by: Option<i32>,
 
-    /// Where to save the snapshot [default: a file named after cluster, revision and time, here]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot")]
-    pub(super) snapshot: Option<PathBuf>,
-
-    /// Take no snapshot
-    #[arg(long)]
-    pub(super) no_snapshot: bool,
-
-    /// How the older members get the new template [default: guarded]
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(super) rollout: Option<UpRollout>,
-
-    /// Which members to ask for a hash of all keys [default: followers]
-    #[arg(long, value_enum, value_name = "WHICH")]
-    pub(super) hash: Option<Hash>,
+    #[command(flatten)]
+    pub(super) proofs: Proofs,
 
     /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
     #[arg(long, value_name = "NAME")]
     pub(super) size_env: Option<SizeEnvName>,
+
+    /// What becomes of a claim that an earlier member has left where the new one would start [default: keep, which
+    /// refuses]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) claim: Option<Claims>,
+
+    /// What to do where the run fails half-way before the new member votes; `rollback` is `abort` at once
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "stop")]
+    pub(super) on_failure: OnFailure,
 
     /// How the new member joins where its image adds its own pod to the cluster [default: as a learner where that can be
     /// done]
@@ -415,6 +434,127 @@ pub(super) struct Up {
 
     #[command(flatten)]
     pub(super) gitops: ByCommit,
+}
+
+/// What is kept, compared and restarted beside the change itself.
+#[derive(Debug, Args)]
+pub(super) struct Proofs {
+    /// Where to save the snapshot [default: a file named after cluster, revision and time, here]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_snapshot")]
+    pub(super) snapshot: Option<PathBuf>,
+
+    /// Take no snapshot
+    #[arg(long)]
+    pub(super) no_snapshot: bool,
+
+    /// How the other members get the new template [default: guarded]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) rollout: Option<UpRollout>,
+
+    /// Which members to ask for a hash of all keys [default: followers]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(super) hash: Option<Hash>,
+}
+
+impl Proofs {
+    /// Adds them to a request.
+    pub(super) fn ask_for(self, request: &mut Request) {
+        request.rollout = self.rollout.map(Into::into);
+        request.hash = self.hash.map(Into::into);
+        if self.no_snapshot {
+            request.snapshot = SnapshotChoice::None;
+        } else if let Some(file) = self.snapshot {
+            request.snapshot = SnapshotChoice::File(std::path::absolute(&file).unwrap_or(file));
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Down {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    #[command(flatten)]
+    pub(super) running: Running,
+
+    /// The number of members to reach; nothing is done where they are there. Below three it has to be said
+    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) to: Option<i32>,
+
+    /// How many members to remove [default: 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) by: Option<i32>,
+
+    /// What becomes of the claims of the pods that go [default: keep; they must go before the next scale-up]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) claim: Option<Claims>,
+
+    #[command(flatten)]
+    pub(super) proofs: Proofs,
+
+    /// The template's variable that is the cluster's size, or `none` [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(super) size_env: Option<SizeEnvName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replace {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    #[command(flatten)]
+    pub(super) running: Running,
+
+    /// The pod whose member is dead, corrupt or has lost its data
+    pub(super) pod: String,
+
+    /// Replace a healthy member too
+    #[arg(long)]
+    pub(super) force: bool,
+
+    #[command(flatten)]
+    pub(super) proofs: Proofs,
+
+    #[command(flatten)]
+    pub(super) storage: Storage,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Abort {
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    #[command(flatten)]
+    pub(super) running: Running,
+
+    /// What becomes of the new pod's claims, and of a volume that the run made [default: keep]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) claim: Option<Claims>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Claims {
+    /// They stay, with the data in them
+    Keep,
+    /// They are deleted, each after a question of its own
+    Delete,
+}
+
+impl From<Claims> for ClaimPolicy {
+    fn from(claims: Claims) -> Self {
+        match claims {
+            Claims::Keep => Self::Keep,
+            Claims::Delete => Self::Delete,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnFailure {
+    /// Stop, and say how to go on
+    Stop,
+    /// Take back what was done
+    Rollback,
 }
 
 /// Options about the deployment repository that the StatefulSet is made from.

@@ -1,8 +1,11 @@
 //! The command line: what may be said, and one file for each verb.
 
+mod abort;
 mod args;
 mod check;
+mod down;
 mod exit;
+mod replace;
 mod sandbox;
 mod session;
 mod settle;
@@ -71,6 +74,9 @@ async fn dispatch(cli: Cli) -> u8 {
     }
     match command {
         Command::Up(args) => up::run(args, &mut console, interrupt).await,
+        Command::Down(args) => down::run(args, &mut console, interrupt).await,
+        Command::Replace(args) => replace::run(args, &mut console, interrupt).await,
+        Command::Abort(args) => abort::run(args, &mut console, interrupt).await,
         Command::Settle(args) => settle::run(args, &mut console, interrupt).await,
         Command::Check(args) => check::run(args, &mut console, interrupt).await,
         Command::Status(args) => status::run(args, &mut console, interrupt).await,

@@ -14,6 +14,7 @@ use crate::gitops::{Repository, WithRepository};
 use crate::model::{Change, Goal, GoalRefusal, JoinChoice, Observation, Request, SnapshotChoice, Verb};
 use crate::report::Console;
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
+use crate::steps;
 
 /// A request with nothing asked for yet.
 pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
@@ -21,6 +22,8 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
         verb,
         to: None,
         by: None,
+        replacement: None,
+        claims: None,
         rollout: None,
         hash: None,
         deep: false,
@@ -44,11 +47,11 @@ pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
 ///
 /// # Errors
 /// When a step is named that the verb does not have.
-pub(super) fn running_request(verb: Verb, running: &Running, steps: &[Box<dyn Step>]) -> Result<Request, Trouble> {
+pub(super) fn running_request(verb: Verb, running: &Running, by_commit: bool) -> Result<Request, Trouble> {
+    let names = steps::names(verb, by_commit);
     if let Some(step) = &running.pause_before
-        && !steps.iter().any(|known| known.name() == step)
+        && !names.iter().any(|known| known == step)
     {
-        let names: Vec<_> = steps.iter().map(|step| step.name()).collect();
         return Err(Trouble::new(
             TroubleKind::Refused,
             format!("there is no step {step}; the steps are {}", names.join(", ")),
@@ -128,11 +131,24 @@ pub(super) async fn open(target: &Target, request: &Request) -> Result<(Cluster,
     Ok((cluster, observation))
 }
 
-/// Walks steps that may change something, from the request to the exit code.
+/// Walks steps that may change something, from the request to the exit code and the end of what is printed.
 pub(super) async fn change(
     target: &Target,
     running: &Running,
-    steps: Vec<Box<dyn Step>>,
+    request: Request,
+    repository: Option<Repository>,
+    console: &mut Console,
+    interrupt: Interrupt,
+) -> u8 {
+    let code = walk(target, running, request, repository, console, interrupt).await;
+    console.end(code);
+    code
+}
+
+/// The same, where more may follow.
+pub(super) async fn walk(
+    target: &Target,
+    running: &Running,
     request: Request,
     repository: Option<Repository>,
     console: &mut Console,
@@ -167,6 +183,7 @@ pub(super) async fn change(
         Err(refusal) => return no_goal(console, &refusal),
     };
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
+    let steps = steps::towards(&goal, &observation);
     let summary = match (repository, goal.gitops.clone()) {
         (Some(repository), Some(gitops)) => {
             let mut world = WithRepository::new(&mut cluster, repository, gitops);
@@ -179,7 +196,6 @@ pub(super) async fn change(
     if running.dry_run == Some(DryRun::Server) && !rehearse(&cluster, &summary, console).await {
         code = exit::REFUSED;
     }
-    console.end(code);
     code
 }
 

@@ -5,15 +5,13 @@ use super::session;
 use crate::model::Verb;
 use crate::report::Console;
 use crate::runbook::Interrupt;
-use crate::steps;
 
 pub(super) async fn run(args: Settle, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let steps = steps::settle();
-    let mut request = match session::running_request(Verb::Settle, &args.running, &steps) {
+    let mut request = match session::running_request(Verb::Settle, &args.running, false) {
         Ok(request) => request,
         Err(trouble) => return session::wrong_usage(console, &trouble),
     };
     request.rollout = args.rollout.map(Into::into);
     request.hash = args.hash.map(Into::into);
-    session::change(&args.target, &args.running, steps, request, None, console, interrupt).await
+    session::change(&args.target, &args.running, request, None, console, interrupt).await
 }

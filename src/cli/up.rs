@@ -1,32 +1,26 @@
 //! `up`: grow.
 
-use super::args::{ByCommit, Target, Up, Words};
-use super::session;
+use super::args::{ByCommit, OnFailure, Target, Up, Words};
+use super::{exit, session};
 use crate::gitops::{OverlayError, Repository};
-use crate::model::{Delivery, GitOps, SnapshotChoice, Verb};
+use crate::model::{Delivery, GitOps, Verb};
 use crate::report::Console;
 use crate::runbook::{Interrupt, Trouble, TroubleKind};
-use crate::steps;
 
 pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let steps = if args.gitops.gitops.is_some() { steps::up_by_commit() } else { steps::up() };
-    let mut request = match session::running_request(Verb::Up, &args.running, &steps) {
+    let by_commit = args.gitops.gitops.is_some();
+    let mut request = match session::running_request(Verb::Up, &args.running, by_commit) {
         Ok(request) => request,
         Err(trouble) => return session::wrong_usage(console, &trouble),
     };
     request.to = args.to;
     request.by = args.by;
-    request.rollout = args.rollout.map(Into::into);
-    request.hash = args.hash.map(Into::into);
+    request.claims = args.claim.map(Into::into);
+    args.proofs.ask_for(&mut request);
     request.size_env = args.size_env.map(Into::into);
     request.join = args.join.map(Into::into).unwrap_or_default();
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);
-    }
-    if args.no_snapshot {
-        request.snapshot = SnapshotChoice::None;
-    } else if let Some(file) = args.snapshot {
-        request.snapshot = SnapshotChoice::File(std::path::absolute(&file).unwrap_or(file));
     }
     let repository = match repository(&args.gitops, &args.target).await {
         Ok(found) => found.map(|(repository, gitops)| {
@@ -40,7 +34,17 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
         }
     };
     console.go_on_with(args.gitops.options());
-    session::change(&args.target, &args.running, steps, request, repository, console, interrupt).await
+    let claims = request.claims;
+    let code = session::walk(&args.target, &args.running, request, repository, console, interrupt.clone()).await;
+    if args.on_failure == OnFailure::Rollback && matches!(code, exit::FAILED | exit::TIMED_OUT) {
+        let mut back = session::request(Verb::Abort, args.running.timeout);
+        back.claims = claims;
+        back.ignore_reconciler = args.running.ignore_reconciler;
+        // What failed stays failed, also where it was taken back.
+        let _ = session::walk(&args.target, &args.running, back, None, console, interrupt).await;
+    }
+    console.end(code);
+    code
 }
 
 /// The deployment repository that was named, and the way through it.

@@ -189,6 +189,9 @@ impl World for Cluster {
                 self.kubernetes.patch_config_map(name, operations, false).await?;
             }
             Change::AddLearner { name, peer_url } => self.etcd.add_learner(name, peer_url, observation).await?,
+            Change::RemoveMember { member, .. } => self.etcd.remove_member(*member, observation).await?,
+            Change::DeleteClaim { claim, uid, .. } => self.kubernetes.delete_claim(claim, uid).await?,
+            Change::DeleteVolume { volume, uid } => self.kubernetes.delete_volume(volume, uid).await?,
             Change::Promote { member, .. } => self.etcd.promote(*member, observation).await?,
             Change::MoveLeader { to, .. } => self.etcd.move_leader(to.0, observation).await?,
             Change::DeletePod { pod, uid } => self.kubernetes.delete_pod(pod, uid).await?,
@@ -197,6 +200,8 @@ impl World for Cluster {
             }
             Change::OpenRun { .. }
             | Change::PatchStatefulSet { .. }
+            | Change::TakeBack { .. }
+            | Change::NoteUsedPath { .. }
             | Change::RestoreCommand { .. }
             | Change::LowerPartition { .. }
             | Change::DeferRollout { .. }

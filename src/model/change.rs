@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandEdit, CommandPart, FileEdit, MemberId, Observation, Raise, Record, partition_of, patch_operations};
+use super::{
+    CommandEdit, CommandPart, FileEdit, MemberId, Observation, Patched, Raise, Record, partition_of, patch_operations,
+    strategy_is_on_delete,
+};
 
 /// What stands for the database's revision in the name of a snapshot that is yet to be written.
 pub const REVISION: &str = "REVISION";
@@ -53,7 +56,17 @@ pub enum Change {
         /// Where its peers reach it.
         peer_url: String,
     },
-    /// Ask for one more pod, tell the template, and guard the pods that are there: in one patch.
+    /// Take a member out of the member list. Its id never comes back.
+    RemoveMember {
+        /// The member.
+        member: MemberId,
+        /// What it is called.
+        name: String,
+        /// The pod that it runs in, or should.
+        pod: String,
+    },
+    /// Ask for one pod more or less, tell the template, and guard the pods that are there: in one patch. Where the record
+    /// stands, the same patch notes in it what it replaces.
     #[serde(rename = "patch-statefulset")]
     PatchStatefulSet {
         /// Pods before.
@@ -70,6 +83,35 @@ pub enum Change {
         command: Option<Box<CommandEdit>>,
         /// The update strategy before and after, where a guard is set.
         strategy: Option<(Value, Value)>,
+    },
+    /// Undo what this run's last patch of the StatefulSet did, with one patch.
+    TakeBack {
+        /// What it did.
+        patched: Box<Patched>,
+    },
+    /// Delete a claim that no pod should start with.
+    DeleteClaim {
+        /// Its name.
+        claim: String,
+        /// Its uid: a claim that was made anew is not deleted.
+        uid: String,
+        /// The volume that it is bound to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume: Option<String>,
+    },
+    /// Note on the StatefulSet that a path held a removed member's data, so that no volume is made there again.
+    NoteUsedPath {
+        /// The path.
+        path: String,
+        /// The nodes that it is on; none where the volume named none.
+        nodes: Vec<String>,
+    },
+    /// Delete a volume that was made by hand and whose claim is gone. What is in it stays where it is.
+    DeleteVolume {
+        /// Its name.
+        volume: String,
+        /// Its uid.
+        uid: String,
     },
     /// Let the new pod start once more, with the command that the template had before.
     RestoreCommand {
@@ -152,7 +194,7 @@ pub enum Change {
 }
 
 /// One variable of the template to set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvEdit {
     /// Index of the container in the template.
@@ -170,7 +212,7 @@ pub struct EnvEdit {
 }
 
 /// One text of the container's command line to replace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WordEdit {
     /// Index of the container in the template.
@@ -205,7 +247,12 @@ impl Change {
             Self::OpenRun { .. } => "open-run",
             Self::CreateVolume { .. } => "create-volume",
             Self::AddLearner { .. } => "add-learner",
+            Self::RemoveMember { .. } => "remove-member",
             Self::PatchStatefulSet { .. } => "patch-statefulset",
+            Self::TakeBack { .. } => "take-back",
+            Self::DeleteClaim { .. } => "delete-claim",
+            Self::NoteUsedPath { .. } => "note-used-path",
+            Self::DeleteVolume { .. } => "delete-volume",
             Self::RestoreCommand { .. } => "restore-command",
             Self::PatchConfigMap { .. } => "patch-config-map",
             Self::CommitPatches { .. } => "commit-patches",
@@ -232,9 +279,36 @@ impl Change {
             Self::OpenRun { .. } => "Write down the goal on the StatefulSet".to_owned(),
             Self::CreateVolume { name, claim, .. } => format!("Make volume {name} for claim {claim}"),
             Self::AddLearner { name, .. } => format!("Add {name} as a learner"),
+            Self::RemoveMember { name, member, .. } => format!("Remove member {name} ({member}) from the member list"),
+            Self::TakeBack { patched } if patched.from == patched.to => "Put the update strategy back".to_owned(),
+            Self::TakeBack { patched } => {
+                format!(
+                    "Take the StatefulSet back from {} to {} pods, and its template with it",
+                    patched.to, patched.from
+                )
+            }
+            Self::DeleteClaim { claim, volume: None, .. } => format!("DELETE claim {claim}"),
+            Self::DeleteClaim { claim, volume: Some(volume), .. } => {
+                format!(
+                    "DELETE claim {claim}, which is bound to volume {volume}, and with it the data of the member it held"
+                )
+            }
+            Self::NoteUsedPath { path, .. } => format!("Note that {path} held a removed member's data"),
+            Self::DeleteVolume { volume, .. } => format!("DELETE volume {volume}; what is in it stays on its node"),
+            Self::PatchStatefulSet { from, to, strategy: Some((_, strategy)), .. }
+                if from == to && strategy_is_on_delete(strategy) =>
+            {
+                "Hold every pod as it is, and tell the template that a pod which starts anew joins".to_owned()
+            }
+            Self::PatchStatefulSet { from, to, strategy: None, .. } if from == to => {
+                "Tell the template that a pod which starts anew joins".to_owned()
+            }
             Self::PatchStatefulSet { from, to, strategy, .. } if from == to => {
                 let guarded = strategy.as_ref().map_or(*from, |(_, to)| partition_of(to));
                 format!("Guard the first {guarded} pods with the partition")
+            }
+            Self::PatchStatefulSet { from, to, .. } if to < from => {
+                format!("Lower the StatefulSet from {from} to {to} pods")
             }
             Self::PatchStatefulSet { from, to, .. } => format!("Raise the StatefulSet from {from} to {to} pods"),
             Self::RestoreCommand { pod, .. } => format!("Give {pod} its own command back"),
@@ -262,7 +336,7 @@ impl Change {
 
     /// Whether it is bookkeeping that goes along with the changes that a person confirms.
     pub fn is_bookkeeping(&self) -> bool {
-        matches!(self, Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::CloseRun)
+        matches!(self, Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::NoteUsedPath { .. } | Self::CloseRun)
     }
 
     /// The kubectl or etcdctl command that would do the same.
@@ -292,6 +366,9 @@ impl Change {
                 format!("git push {remote} HEAD:{branch}")
             }
             Self::ApplyOverlay { command, .. } => command.join(" "),
+            Self::RemoveMember { member, .. } => etcdctl(&leader, format!("member remove {member}")),
+            Self::DeleteClaim { claim, .. } => format!("kubectl delete pvc -n {namespace} {claim}"),
+            Self::DeleteVolume { volume, .. } => format!("kubectl delete pv {volume}"),
             Self::Promote { member, .. } => etcdctl(&leader, format!("member promote {member}")),
             Self::MoveLeader { from, to } => etcdctl(&from.1, format!("move-leader {}", to.0)),
             Self::DeletePod { pod, .. } => format!("kubectl delete pod -n {namespace} {pod}"),
@@ -305,6 +382,8 @@ impl Change {
             }
             Self::OpenRun { .. }
             | Self::PatchStatefulSet { .. }
+            | Self::TakeBack { .. }
+            | Self::NoteUsedPath { .. }
             | Self::RestoreCommand { .. }
             | Self::LowerPartition { .. }
             | Self::DeferRollout { .. }
@@ -320,7 +399,15 @@ impl Change {
     pub fn undo(&self) -> String {
         match self {
             Self::SaveSnapshot { .. } => "delete the file".to_owned(),
-            Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::CloseRun => "nothing to take back".to_owned(),
+            Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::NoteUsedPath { .. } | Self::CloseRun => {
+                "nothing to take back".to_owned()
+            }
+            Self::RemoveMember { .. } => {
+                "a removed member never comes back under its id; its place is filled by a new one".to_owned()
+            }
+            Self::TakeBack { .. } => "run the scale-up again".to_owned(),
+            Self::DeleteClaim { .. } => "NONE: with its claim a provisioned volume goes, and the data in it".to_owned(),
+            Self::DeleteVolume { .. } => "make it anew; its data stays on its node".to_owned(),
             Self::CreateVolume { name, .. } => {
                 format!("kubectl delete pv {name}, as long as no claim is bound to it")
             }
@@ -329,6 +416,9 @@ impl Change {
             }
             Self::PatchStatefulSet { from, to, .. } if from == to => "put the update strategy back".to_owned(),
             Self::PatchConfigMap { .. } => "set the keys back to their old values, and remove new ones".to_owned(),
+            Self::PatchStatefulSet { from, to, .. } if to < from => {
+                format!("grow again: set replicas back to {from} only with a new learner in the member list")
+            }
             Self::PatchStatefulSet { from, .. } => {
                 format!("remove the new member, then set replicas back to {from} and the variables to their old values")
             }
@@ -372,6 +462,11 @@ mod tests {
             Change::MoveLeader { from: (MemberId(1), "a-0".into()), to: (MemberId(2), "a-1".into()) },
             Change::LowerPartition { frees: None, from: Value::Null, to: Value::Null },
             Change::DeletePod { pod: "a-0".into(), uid: "u".into() },
+            Change::RemoveMember { member: MemberId(1), name: "a-1".into(), pod: "a-1".into() },
+            Change::TakeBack { patched: Box::default() },
+            Change::DeleteClaim { claim: "data-a-1".into(), uid: "u".into(), volume: None },
+            Change::NoteUsedPath { path: "/data".into(), nodes: Vec::new() },
+            Change::DeleteVolume { volume: "v-1".into(), uid: "u".into() },
             Change::CloseRun,
         ];
         for change in changes {

@@ -87,7 +87,7 @@ impl FileEdit {
 }
 
 /// What a commit says of the StatefulSet beyond what stands: one more pod, and what that pod has to be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Raise {
     /// Pods before.
@@ -102,7 +102,7 @@ pub struct Raise {
 }
 
 /// A commit on its way to the StatefulSet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivering {
     /// What it says.
@@ -112,7 +112,7 @@ pub struct Delivering {
 }
 
 /// A command that was started, and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyCommand {
     /// The command as it is typed.
@@ -126,7 +126,7 @@ pub struct ApplyCommand {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandEnd {
     /// Whether it says that all went well.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, GitOps, JoinChoice, Observation, Record, Stage};
+use super::{Delivery, GitOps, JoinChoice, Observation, Record};
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,12 @@ use super::{Delivery, GitOps, JoinChoice, Observation, Record, Stage};
 pub enum Verb {
     /// Grow.
     Up,
+    /// Shrink.
+    Down,
+    /// Give a broken member a new life, with data from the others.
+    Replace,
+    /// Take back a scale-up that is half-way.
+    Abort,
     /// Make the checks of `up`.
     Check,
     /// Prove that all is well.
@@ -26,6 +32,9 @@ impl Verb {
     pub fn word(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Down => "down",
+            Self::Replace => "replace",
+            Self::Abort => "abort",
             Self::Check => "check",
             Self::Verify => "verify",
             Self::Settle => "settle",
@@ -69,6 +78,43 @@ pub enum SizeEnv {
     None,
 }
 
+/// What becomes of claims that no pod uses any more, or that one must not start with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimPolicy {
+    /// They stay, with the data in them.
+    #[default]
+    Keep,
+    /// They are deleted, each by a change of its own, and so is a volume that was made for one by hand.
+    Delete,
+}
+
+impl ClaimPolicy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form of serde's attribute")]
+    pub(super) fn is_keep(&self) -> bool {
+        *self == Self::Keep
+    }
+}
+
+/// What the command line says about the member to replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// Its pod.
+    pub pod: String,
+    /// `--force`.
+    pub victim: Victim,
+}
+
+/// Which member may be replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Victim {
+    /// One that does not serve.
+    #[default]
+    Broken,
+    /// Also one that does.
+    Any,
+}
+
 /// Whether and where a snapshot is saved before the first change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,6 +136,10 @@ pub struct Request {
     pub to: Option<i32>,
     /// `--by`.
     pub by: Option<i32>,
+    /// What `replace` names.
+    pub replacement: Option<Replacement>,
+    /// `--claim`, where it was given.
+    pub claims: Option<ClaimPolicy>,
     /// `--rollout`, where it was given.
     pub rollout: Option<RolloutPolicy>,
     /// `--hash`, where it was given.
@@ -132,6 +182,14 @@ pub struct Goal {
     pub from: i32,
     /// Pods to reach.
     pub to: i32,
+    /// The ordinal to replace, where that is what for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<i32>,
+    /// Whether a member that serves may go too.
+    #[serde(skip)]
+    pub victim: Victim,
+    /// What becomes of claims that are left over.
+    pub claims: ClaimPolicy,
     /// How old members get the new template.
     pub rollout: RolloutPolicy,
     /// Which members may be hashed.
@@ -193,202 +251,21 @@ pub enum GoalRefusal {
 }
 
 impl Goal {
-    /// Works out the goal of a request against the cluster as it is.
-    ///
-    /// # Errors
-    /// When there is nothing to do, or the request does not fit the cluster or its record.
-    pub fn resolve(request: &Request, observation: &Observation) -> Result<Self, GoalRefusal> {
-        let set = &observation.statefulset;
-        let record = set.record().map_err(|why| GoalRefusal::Refused {
-            fact: format!("the annotation {} cannot be understood: {why}", super::RUN_ANNOTATION),
-            advice: "finish the run with the version of etcd-scale that began it".to_owned(),
-        })?;
-        match request.verb {
-            Verb::Up | Verb::Check => Self::resolve_up(request, observation, record),
-            Verb::Settle => Self::resolve_settle(request, observation, record),
-            Verb::Verify => Ok(Self::as_it_stands(request, observation)),
-        }
-    }
-
-    /// The goal of looking at the cluster as it stands, without a wish to change it.
-    pub fn as_it_stands(request: &Request, observation: &Observation) -> Self {
-        let replicas = observation.statefulset.replicas;
-        Self::of(request, replicas, replicas, None, None)
-    }
-
-    fn resolve_up(request: &Request, observation: &Observation, record: Option<Record>) -> Result<Self, GoalRefusal> {
-        let set = &observation.statefulset;
-        let size = set.replicas;
-        let command = |verb: &str| format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace);
-        if let Some(record) = record.clone().filter(|record| !record.deferred) {
-            if record.verb != Verb::Up {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!("an unfinished `{}` stands on the StatefulSet", record.verb.word()),
-                    advice: format!("finish it first: {}", command(record.verb.word())),
-                });
-            }
-            if let Some(to) = request.to.filter(|to| *to != record.to) {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!(
-                        "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
-                        record.by, record.from, record.to
-                    ),
-                    advice: format!("finish it first: {} --to {}", command("up"), record.to),
-                });
-            }
-            if let Some(refusal) = Self::another_way(request, &record) {
-                return Err(refusal);
-            }
-            if size != record.from && size != record.to {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!(
-                        "an unfinished run takes the cluster from {} to {}, but the StatefulSet now asks for {size} pods",
-                        record.from, record.to
-                    ),
-                    advice: format!("somebody changed replicas meanwhile; look with: {}", command("status")),
-                });
-            }
-            if Stage::of(observation) == Stage::Overtaken {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!(
-                        "an unfinished run takes the cluster from {} to {}, but pods and members no longer fit each other: \
-                         the StatefulSet asks for {size} pods, and the new member was removed or promoted by hand",
-                        record.from, record.to
-                    ),
-                    advice: format!(
-                        "finish by hand what was begun by hand, then remove the annotation {}; look with: {}",
-                        super::RUN_ANNOTATION,
-                        command("status")
-                    ),
-                });
-            }
-            return Ok(Self::of(request, record.from, record.to, Some(record.clone()), Some(record.strategy)));
-        }
-        let to = match (request.to, request.by) {
-            (Some(to), _) => to,
-            (None, by) => size.saturating_add(by.unwrap_or(1)),
-        };
-        if size < 1 {
-            return Err(GoalRefusal::Refused {
-                fact: "the StatefulSet asks for 0 pods, so there is no cluster to grow".to_owned(),
-                advice: "start its first member before anything else".to_owned(),
-            });
-        }
-        if to < size {
-            return Err(GoalRefusal::Refused {
-                fact: format!("the cluster has {size} pods, and {to} is fewer"),
-                advice: "`up` only grows; this version cannot shrink a cluster".to_owned(),
-            });
-        }
-        if to == size {
-            return Err(Self::already_there(observation, to, record.is_some_and(|record| record.deferred)));
-        }
-        if to > size + 1 {
-            return Err(GoalRefusal::Refused {
-                fact: format!("from {size} to {to} is more than one step, and this version takes one step a run"),
-                advice: format!("go there one at a time: {} --to {}", command("up"), size + 1),
-            });
-        }
-        Ok(Self::of(request, size, to, None, record.map(|record| record.strategy)))
-    }
-
-    /// What was begun by a commit is not finished by a patch, nor the other way round: the two would undo each other.
-    fn another_way(request: &Request, record: &Record) -> Option<GoalRefusal> {
-        let begun =
-            format!("an unfinished run of {} takes the cluster from {} to {}", record.by, record.from, record.to);
-        let (fact, advice) = match (&record.overlay, &request.gitops) {
-            (Some(overlay), None) => (
-                format!("{begun} by a commit to {overlay} of a deployment repository"),
-                "finish it the same way: name a clone of that repository with --gitops DIR".to_owned(),
-            ),
-            (None, Some(_)) => {
-                (format!("{begun} by patches, not by a commit"), "finish it the same way: without --gitops".to_owned())
-            }
-            (Some(overlay), Some(gitops)) if *overlay != gitops.overlay => (
-                format!("{begun} by a commit to {overlay}, and {} was named", gitops.overlay),
-                format!("finish it the same way: --overlay {overlay}"),
-            ),
-            _ => return None,
-        };
-        (request.verb == Verb::Up).then_some(GoalRefusal::Contradiction { fact, advice })
-    }
-
-    /// What to say when the StatefulSet has the size asked for. Only a known, whole membership is "nothing to do".
-    fn already_there(observation: &Observation, to: i32, deferred: bool) -> GoalRefusal {
-        let set = &observation.statefulset;
-        let members = match observation.members.known() {
-            Some(members) if members.by_quorum => members,
-            Some(_) => {
-                return GoalRefusal::Refused {
-                    fact: "the member list could be read from one member only, without a quorum".to_owned(),
-                    advice: "see which members are missing with `etcd-scale status`".to_owned(),
-                };
-            }
-            None => {
-                return GoalRefusal::Refused {
-                    fact: format!(
-                        "the member list could not be read: {}",
-                        observation.members.reason().unwrap_or_default()
-                    ),
-                    advice: "see which members answer with `etcd-scale status`".to_owned(),
-                };
-            }
-        };
-        let voters = members.voters().count();
-        if voters == usize::try_from(to).unwrap_or_default() && members.learners().next().is_none() {
-            let note = if deferred {
-                format!(
-                    "; the rollout to the older members is deferred: etcd-scale settle --sts {} -n {}",
-                    set.name, set.namespace
-                )
-            } else {
-                String::new()
-            };
-            return GoalRefusal::NothingToDo(format!("{} has {to} pods and {voters} voters already{note}", set.name));
-        }
-        GoalRefusal::Refused {
-            fact: format!(
-                "the StatefulSet asks for {to} pods, but etcd has {voters} voters and {} learners, and no run of \
-                 etcd-scale left this behind",
-                members.learners().count()
-            ),
-            advice: "see what is half-done with `etcd-scale status`, and finish it the way it was begun".to_owned(),
-        }
-    }
-
-    fn resolve_settle(
+    pub(super) fn of(
         request: &Request,
-        observation: &Observation,
-        record: Option<Record>,
-    ) -> Result<Self, GoalRefusal> {
-        let set = &observation.statefulset;
-        let Some(record) = record else {
-            return Err(GoalRefusal::NothingToDo(format!("{} has no deferred rollout of etcd-scale", set.name)));
-        };
-        if record.verb == Verb::Up && !record.deferred {
-            return Err(GoalRefusal::Contradiction {
-                fact: format!("an unfinished run takes the cluster from {} to {}", record.from, record.to),
-                advice: format!("finish it first: etcd-scale up --sts {} -n {}", set.name, set.namespace),
-            });
-        }
-        if request.rollout == Some(RolloutPolicy::Defer) {
-            return Err(GoalRefusal::NothingToDo("the rollout is deferred already".to_owned()));
-        }
-        let strategy = record.strategy.clone();
-        let resumed = (record.verb == Verb::Settle && !record.deferred).then_some(record.clone());
-        let mut goal = Self::of(request, set.replicas, set.replicas, resumed, Some(strategy));
-        if goal.rollout == RolloutPolicy::Defer {
-            goal.rollout = request.rollout.unwrap_or(RolloutPolicy::Guarded);
-        }
-        Ok(goal)
-    }
-
-    fn of(request: &Request, from: i32, to: i32, resumed: Option<Record>, strategy: Option<serde_json::Value>) -> Self {
+        from: i32,
+        to: i32,
+        resumed: Option<Record>,
+        strategy: Option<serde_json::Value>,
+    ) -> Self {
         let kept = resumed.as_ref();
         Self {
             verb: request.verb,
             from,
             to,
+            replaces: kept.and_then(|record| record.replaced.as_ref()).map(|replaced| replaced.ordinal),
+            victim: request.replacement.as_ref().map_or(Victim::Broken, |replacement| replacement.victim),
+            claims: request.claims.or(kept.map(|record| record.claims)).unwrap_or_default(),
             rollout: request.rollout.or(kept.map(|record| record.rollout)).unwrap_or(RolloutPolicy::Guarded),
             hash: request.hash.or(kept.map(|record| record.hash)).unwrap_or(HashPolicy::Followers),
             deep: request.deep,
@@ -419,9 +296,38 @@ impl Goal {
         step == "apply-overlay" && self.gitops.as_ref().is_some_and(|gitops| gitops.delivery == Delivery::Operator)
     }
 
-    /// The ordinal of the member to add.
-    pub fn new_ordinal(&self, start: i32) -> i32 {
-        start.saturating_add(self.to).saturating_sub(1)
+    /// The ordinal of the member that the goal, or this round of it, is about: the one that comes, goes or is replaced.
+    pub fn ordinal(&self, start: i32) -> i32 {
+        let last = self.from.max(self.to);
+        self.replaces.unwrap_or_else(|| start.saturating_add(last).saturating_sub(1))
+    }
+
+    /// Whether a member comes in this run that is not there at its start.
+    pub fn adds(&self) -> bool {
+        matches!(self.verb, Verb::Up | Verb::Check | Verb::Replace)
+    }
+
+    /// The rounds to the goal, one member each, in order.
+    pub fn rounds(&self) -> Vec<Self> {
+        let sizes: Vec<i32> = match self.verb {
+            Verb::Up | Verb::Check => (self.from + 1..=self.to).collect(),
+            Verb::Down | Verb::Abort => (self.to..self.from).rev().collect(),
+            Verb::Replace | Verb::Verify | Verb::Settle => return vec![self.clone()],
+        };
+        sizes.into_iter().map(|size| self.round(size)).collect()
+    }
+
+    /// The round that reaches a size.
+    #[must_use]
+    pub fn round(&self, size: i32) -> Self {
+        let from = if self.to > self.from { size - 1 } else { size + 1 };
+        Self { from, to: size, ..self.clone() }
+    }
+
+    /// How many voters there have to be before the member comes or goes.
+    pub fn voters_before(&self) -> i32 {
+        // The member to replace is removed first.
+        if self.verb == Verb::Replace { self.from - 1 } else { self.from }
     }
 
     /// The update strategy as it was before any guard of etcd-scale: what an earlier run wrote down, else what this one

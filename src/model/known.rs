@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What the outside said about one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Known<T> {
     /// The outside answered.

@@ -43,7 +43,7 @@ hex_id!(
 );
 
 /// One entry of the member list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Assigned by etcd at `member add`; a removed id never comes back.
@@ -75,7 +75,7 @@ impl Member {
 }
 
 /// The member list, and whether a quorum stood behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Members {
     /// The cluster whose list this is.
@@ -109,7 +109,7 @@ impl Members {
 }
 
 /// What one member's own Status said, and whether it served a linearizable read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberStatus {
     /// The id the member gives itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Known, Member, MemberId, Observation};
+use super::{Known, Member, MemberId, Observation, ordinal_of};
 
 /// A fact that stands in the way, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +32,39 @@ pub fn quorum_after_losing_one(voters: usize) -> bool {
     voters > quorum(voters)
 }
 
-/// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner but the
-/// run's own, one leader and one cluster id on all.
+/// As [`healthy_for_change`], of all but the member of an ordinal: the one that is to go, whatever it says or does.
+pub fn healthy_without(observation: &Observation, ordinal: i32) -> Vec<Fact> {
+    let mut others = observation.clone();
+    others.statuses.remove(&observation.statefulset.pod_name(ordinal));
+    let leaving = observation.member_of_ordinal(ordinal).map(|member| member.id);
+    healthy_for_change(&others, leaving)
+}
+
+/// Whether a member serves as a voter should.
+pub fn serves(observation: &Observation, member: &Member) -> bool {
+    let cluster = observation.members.known().map(|members| members.cluster);
+    observation.status_of(member.id).is_some_and(|status| {
+        status.healthy.known().is_some() && status.errors.is_empty() && Some(status.cluster) == cluster
+    })
+}
+
+/// The ordinal of the one voter that does not serve, where the others are well enough for it to be replaced.
+pub fn replaceable(observation: &Observation) -> Option<i32> {
+    let members = observation.members.known().filter(|members| members.by_quorum)?;
+    let mut broken = members.voters().filter(|voter| !serves(observation, voter));
+    let (one, none) = (broken.next()?, broken.next());
+    let name = &observation.statefulset.name;
+    let ordinal = one.peer_urls.iter().find_map(|url| ordinal_of(url, name))?;
+    (none.is_none() && healthy_without(observation, ordinal).is_empty()).then_some(ordinal)
+}
+
+/// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner, one leader
+/// and one cluster id on all. Nothing is asked of the member that the change is about: the run's own learner, or the
+/// voter that is to go.
 ///
 /// Stricter than etcd's own check (server/etcdserver/server.go, `mayAddMember`), which lets a change pass while a
 /// minority is down; what etcd would refuse is among it.
-pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberId>) -> Vec<Fact> {
+pub fn healthy_for_change(observation: &Observation, about: Option<MemberId>) -> Vec<Fact> {
     let Some(members) = observation.members.known() else {
         return vec![Fact::new(
             format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default()),
@@ -51,10 +78,10 @@ pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberI
             "bring the missing members back before changing the cluster's size",
         ));
     }
-    for voter in members.voters() {
+    for voter in members.voters().filter(|voter| Some(voter.id) != about) {
         voter_facts(observation, voter, &mut facts);
     }
-    for learner in members.learners().filter(|learner| Some(learner.id) != own_learner) {
+    for learner in members.learners().filter(|learner| Some(learner.id) != about) {
         facts.push(Fact::new(
             format!("member {} ({}) is a learner that no run of etcd-scale left behind", learner.called(), learner.id),
             format!("promote it, or take it back with `etcdctl member remove {}`", learner.id),
@@ -75,8 +102,12 @@ pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberI
             "a member formed a cluster of its own; it must be removed and its data cleared",
         ));
     }
-    let leaders: BTreeSet<_> =
-        members.voters().filter_map(|voter| observation.status_of(voter.id)).map(|status| status.leader).collect();
+    let leaders: BTreeSet<_> = members
+        .voters()
+        .filter(|voter| Some(voter.id) != about)
+        .filter_map(|voter| observation.status_of(voter.id))
+        .map(|status| status.leader)
+        .collect();
     if leaders.contains(&None) {
         facts.push(Fact::new("at least one member knows no leader", "wait for the election to end and run again"));
     } else if leaders.len() > 1 {
@@ -87,7 +118,7 @@ pub fn healthy_for_change(observation: &Observation, own_learner: Option<MemberI
             format!("the alarms could not be read: {}", observation.alarms.reason().unwrap_or_default()),
             "an alarm must be ruled out before the cluster's size is changed",
         )),
-        Some(alarms) => facts.extend(alarms.iter().map(|alarm| {
+        Some(alarms) => facts.extend(alarms.iter().filter(|alarm| Some(alarm.member) != about).map(|alarm| {
             let name = members.by_id(alarm.member).map_or_else(|| alarm.member.to_string(), Member::called);
             Fact::new(
                 format!("alarm {} is raised by {name}", alarm.kind),

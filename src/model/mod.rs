@@ -20,9 +20,12 @@ mod membership;
 mod moves;
 mod observation;
 mod patch;
+mod patched;
 mod peer_list;
 mod peer_url;
 mod record;
+mod replaced;
+mod resolve;
 mod rollout;
 mod scheduling;
 mod source;
@@ -39,7 +42,10 @@ pub use config_file::ConfigFile;
 pub use config_text::ConfigText;
 pub use deployment::{ApplyCommand, CommandEnd, Delivering, Delivery, Deployment, FileEdit, GitOps, Raise, Upstream};
 pub use endpoint::{authority_of, client_hosts, client_ports, host_of};
-pub use goal::{Goal, GoalRefusal, HashPolicy, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb};
+pub use goal::{
+    ClaimPolicy, Goal, GoalRefusal, HashPolicy, Replacement, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Verb,
+    Victim,
+};
 pub use join::{CommandEdit, CommandLine, Join, JoinChoice};
 pub use keys::{AsKey, DifferentKey, HeldKey, Key, KeyComparison, KeyHolder, Keys};
 pub use known::Known;
@@ -48,17 +54,21 @@ pub use look::{
 };
 pub use manifest::{Difference, all_differences, differences};
 pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
-pub use membership::{Fact, clients_to_ask, healthy_for_change, quorum, quorum_after_losing_one};
+pub use membership::{
+    Fact, clients_to_ask, healthy_for_change, healthy_without, quorum, quorum_after_losing_one, replaceable, serves,
+};
 pub use moves::Move;
 pub use observation::{Claim, Lock, Node, Observation, Service, StorageClass};
 pub use patch::{RUN_ANNOTATION, RUN_ANNOTATION_POINTER, patch_operations};
+pub use patched::Patched;
 pub use peer_list::{PeerList, StateVariable, peers_in, same_peers, wanted_peers};
 pub use peer_url::{PeerUrlError, new_member_name, new_peer_url, ordinal_of, replace_ordinal, replace_pod_name};
 pub use record::{RECORD_VERSION, Record};
+pub use replaced::Replaced;
 pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, strategy_is_on_delete};
 pub use scheduling::{NodeDemand, Taint, Toleration};
 pub use source::Source;
-pub use stage::Stage;
+pub use stage::{Stage, round_of};
 pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
 pub use template::{
     AntiAffinity, ClaimTemplate, CommandPart, Container, DataDir, EnvFrom, EnvSource, EnvVar, FlagValue, Mount,
@@ -67,5 +77,6 @@ pub use template::{
 pub use tls::{CertFile, CertSource, Tls};
 pub use via::Via;
 pub use volume::{
-    NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, place_of, volume_needs, volumes_to_make,
+    NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, is_used, place_of, used_paths_with,
+    volume_needs, volumes_to_make,
 };

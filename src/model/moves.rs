@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
+use super::patch::record_after;
 use super::{
-    Answer, ApplyCommand, Change, ClusterId, CommandEdit, CommandEnd, ContainerState, Delivering, Known, Member,
-    MemberId, MemberStatus, Observation, Pod, Question, RUN_ANNOTATION, Raise, Rollout, Template, Volume,
-    new_member_name, partition_of, strategy_is_on_delete,
+    Answer, ApplyCommand, Change, ClusterId, CommandEdit, CommandEnd, ContainerState, Delivering, EnvSource, Known,
+    Member, MemberId, MemberStatus, Observation, Patched, Pod, Question, RUN_ANNOTATION, Raise, Rollout, StatefulSet,
+    Template, USED_PATHS_ANNOTATION, Volume, WordEdit, new_member_name, partition_of, strategy_is_on_delete,
+    used_paths_with,
 };
 
 /// Something that the world may do next on its own.
@@ -30,6 +32,8 @@ pub enum Move {
     PodReady(i32),
     /// The controller replaces a pod with one of the revision it is due.
     PodReplaced(i32),
+    /// A pod beyond those asked for is gone.
+    PodGone(i32),
     /// The voters that are up choose a leader.
     Elected(MemberId),
     /// The etcd of a pod stops answering.
@@ -97,32 +101,16 @@ impl Observation {
                     set.set_strategy(strategy);
                 }
             }
-            Change::CommitPatches { raise, .. } => {
-                for (_, answer) in &mut next.answers {
-                    if let Answer::Deployment(Known::Known(deployment)) = answer {
-                        deployment.files.clear();
-                        deployment.commit = Some("the new commit".to_owned());
-                        if let Some(upstream) = &mut deployment.upstream {
-                            upstream.ahead += 1;
-                        }
-                    }
-                }
-                if let Some(raise) = raise {
-                    next.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: None });
-                }
+            Change::TakeBack { patched } => set.take_back(patched),
+            Change::NoteUsedPath { path, nodes } => {
+                let text = used_paths_with(self, path, nodes);
+                set.annotations.insert(USED_PATHS_ANNOTATION.to_owned(), text);
             }
-            Change::PushCommit { .. } => {
-                for (_, answer) in &mut next.answers {
-                    if let Answer::Deployment(Known::Known(deployment)) = answer
-                        && let Some(upstream) = &mut deployment.upstream
-                    {
-                        upstream.ahead = 0;
-                    }
-                }
-            }
-            Change::ApplyOverlay { command, raise } => {
-                let command = ApplyCommand { text: command.join(" "), ..ApplyCommand::default() };
-                next.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: Some(command) });
+            Change::RemoveMember { member, pod, .. } => next.remove_member(*member, pod),
+            Change::DeleteClaim { claim, uid, .. } => next.delete_claim(claim, uid),
+            Change::DeleteVolume { volume, .. } => next.delete_volume(volume),
+            Change::CommitPatches { .. } | Change::PushCommit { .. } | Change::ApplyOverlay { .. } => {
+                next.deliver(change);
             }
             Change::RestoreCommand { edit, record, .. } => {
                 set.template.run(edit);
@@ -151,7 +139,44 @@ impl Observation {
                 }
             }
         }
+        if let Some(record) = record_after(change, self) {
+            next.statefulset.annotations.insert(RUN_ANNOTATION.to_owned(), record.to_annotation());
+        }
         next
+    }
+
+    /// What is seen of a deployment repository when a change of it, or from it, has been made.
+    fn deliver(&mut self, change: &Change) {
+        match change {
+            Change::CommitPatches { raise, .. } => {
+                for (_, answer) in &mut self.answers {
+                    if let Answer::Deployment(Known::Known(deployment)) = answer {
+                        deployment.files.clear();
+                        deployment.commit = Some("the new commit".to_owned());
+                        if let Some(upstream) = &mut deployment.upstream {
+                            upstream.ahead += 1;
+                        }
+                    }
+                }
+                if let Some(raise) = raise {
+                    self.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: None });
+                }
+            }
+            Change::PushCommit { .. } => {
+                for (_, answer) in &mut self.answers {
+                    if let Answer::Deployment(Known::Known(deployment)) = answer
+                        && let Some(upstream) = &mut deployment.upstream
+                    {
+                        upstream.ahead = 0;
+                    }
+                }
+            }
+            Change::ApplyOverlay { command, raise } => {
+                let command = ApplyCommand { text: command.join(" "), ..ApplyCommand::default() };
+                self.delivering = Some(Delivering { raise: raise.as_ref().clone(), command: Some(command) });
+            }
+            _ => {}
+        }
     }
 
     /// What the world may do next on its own.
@@ -185,6 +210,10 @@ impl Observation {
                 }
             }
         }
+        let wanted = set.ordinals(set.replicas);
+        moves.extend(
+            self.pods.iter().map(|pod| pod.ordinal).filter(|ordinal| !wanted.contains(ordinal)).map(Move::PodGone),
+        );
         let others_ready = |ordinal: i32| {
             // Under OrderedReady the controller passes over no pod that is not ready, not even the one to replace.
             self.pods.iter().filter(|pod| set.ordered_ready || pod.ordinal != ordinal).all(Pod::fully_ready)
@@ -248,6 +277,15 @@ impl Observation {
                 }
             }
             Move::PodReplaced(ordinal) => next.replace_pod(*ordinal),
+            Move::PodGone(ordinal) => {
+                next.silence(*ordinal);
+                next.pods.retain(|pod| pod.ordinal != *ordinal);
+                next.statuses.remove(&next.statefulset.pod_name(*ordinal));
+                let names = next.claim_names(*ordinal);
+                if let Some(claims) = next.claims.known_mut() {
+                    claims.retain(|claim| !(claim.terminating && names.contains(&claim.name)));
+                }
+            }
             Move::Elected(leader) => next.elect(Some(*leader)),
             Move::MemberFailed(ordinal) => next.silence(*ordinal),
             Move::Delivered => {
@@ -277,8 +315,12 @@ impl Observation {
     }
 
     fn add_member(&mut self, peer_url: String, learner: bool) {
+        let record = self.statefulset.readable_record();
         let Some(members) = self.members.known_mut() else { return };
-        let id = members.list.iter().map(|member| member.id.0).max().unwrap_or(0).wrapping_add(1);
+        // An id that was removed never comes back.
+        let removed = record.and_then(|record| record.replaced).and_then(|replaced| replaced.member);
+        let known = members.list.iter().map(|member| member.id).chain(removed);
+        let id = known.map(|id| id.0).max().unwrap_or(0).wrapping_add(1);
         members.list.push(Member {
             id: MemberId(id),
             name: String::new(),
@@ -315,10 +357,50 @@ impl Observation {
         }
     }
 
+    fn remove_member(&mut self, member: MemberId, pod: &str) {
+        if let Some(members) = self.members.known_mut() {
+            members.list.retain(|candidate| candidate.id != member);
+        }
+        if self.status_of_pod(pod).is_some_and(|status| status.member == member) {
+            self.statuses.insert(pod.to_owned(), Known::Unknown("it was removed".to_owned()));
+        }
+    }
+
+    fn delete_volume(&mut self, name: &str) {
+        let asked = self.answers.iter_mut().filter_map(|(_, answer)| match answer {
+            Answer::Volumes(volumes) => volumes.known_mut(),
+            _ => None,
+        });
+        for volumes in asked.chain(self.volumes.known_mut()) {
+            volumes.retain(|volume| volume.name != name);
+        }
+    }
+
+    /// A claim goes when the last pod that uses it has gone.
+    fn delete_claim(&mut self, name: &str, uid: &str) {
+        let used = self.pods.iter().any(|pod| self.claim_names(pod.ordinal).iter().any(|claim| claim == name));
+        let Some(claims) = self.claims.known_mut() else { return };
+        if used {
+            for claim in claims.iter_mut().filter(|claim| claim.name == name && claim.uid == uid) {
+                claim.terminating = true;
+            }
+        } else {
+            claims.retain(|claim| !(claim.name == name && claim.uid == uid));
+        }
+    }
+
     fn replace_pod(&mut self, ordinal: i32) {
         self.silence(ordinal);
-        let pod = self.new_pod(ordinal);
+        let names = self.claim_names(ordinal);
+        if let Some(claims) = self.claims.known_mut() {
+            for claim in claims.iter_mut().filter(|claim| claim.terminating && names.contains(&claim.name)) {
+                claim.uid = another(&claim.uid, format!("foreseen-{}", claim.name));
+                claim.terminating = false;
+            }
+        }
+        let mut pod = self.new_pod(ordinal);
         if let Some(old) = self.pods.iter_mut().find(|pod| pod.ordinal == ordinal) {
+            pod.uid = another(&old.uid, pod.uid);
             *old = pod;
         }
     }
@@ -392,6 +474,34 @@ impl Observation {
     }
 }
 
+impl StatefulSet {
+    /// The StatefulSet as it was before a patch.
+    fn take_back(&mut self, patched: &Patched) {
+        self.replicas = patched.from;
+        for edit in patched.env.iter().rev() {
+            let Some(container) = self.template.containers.get_mut(edit.container) else { continue };
+            let Some(place) = edit.index.or_else(|| container.env.iter().rposition(|var| var.name == edit.name)) else {
+                continue;
+            };
+            match (&edit.from, edit.index) {
+                (Some(from), _) => container.env[place].source = EnvSource::Literal(from.clone()),
+                (None, _) => drop(container.env.remove(place)),
+            }
+        }
+        let words =
+            patched.words.iter().map(|edit| WordEdit { from: edit.to.clone(), to: edit.from.clone(), ..edit.clone() });
+        self.raise(&Raise { from: patched.to, to: patched.from, env: Vec::new(), words: words.collect() });
+        if let Some(edit) = &patched.command {
+            self.template.run(&edit.reversed());
+        }
+        if let Some((before, _)) = &patched.strategy {
+            self.set_strategy(before);
+        }
+        // A template that is as it was has its old revision again.
+        self.update_revision.clone_from(&self.current_revision);
+    }
+}
+
 impl Template {
     /// The template with another command line.
     fn run(&mut self, edit: &CommandEdit) {
@@ -402,10 +512,16 @@ impl Template {
     }
 }
 
+/// A uid that is not the old one.
+fn another(old: &str, uid: String) -> String {
+    if old == uid { format!("{uid}-again") } else { uid }
+}
+
 /// A volume that was just made.
 fn foreseen_volume(name: &str, claim: (String, String), manifest: &serde_json::Value) -> Volume {
     Volume {
         name: name.to_owned(),
+        uid: format!("foreseen-{name}"),
         phase: "Available".to_owned(),
         capacity: manifest.pointer("/spec/capacity/storage").and_then(|text| text.as_str()).unwrap_or_default().into(),
         claim: Some(claim),

@@ -46,7 +46,7 @@ pub struct Observation {
 }
 
 /// A PersistentVolumeClaim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// `<template>-<statefulset>-<ordinal>`.
@@ -55,6 +55,9 @@ pub struct Claim {
     pub uid: String,
     /// `Bound`, `Pending` or `Lost`.
     pub phase: String,
+    /// Whether it is being deleted, which lasts as long as a pod uses it.
+    #[serde(default)]
+    pub terminating: bool,
     /// The volume it is bound to.
     pub volume: Option<String>,
     /// The class it asks for.

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, CommandEdit, CommandPart, Observation};
+use super::{
+    Change, CommandEdit, CommandPart, EnvEdit, Observation, Patched, Record, USED_PATHS_ANNOTATION, used_paths_with,
+};
 
 /// The annotation that carries a run's record.
 pub const RUN_ANNOTATION: &str = "etcd-scale.io/run";
@@ -81,6 +83,18 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
             if from != to {
                 operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": to}));
             }
+            note(&mut operations, record_after(change, observation));
+        }
+        Change::TakeBack { patched } => {
+            take_back(&mut operations, patched, observation);
+            note(&mut operations, record_after(change, observation));
+        }
+        Change::NoteUsedPath { path, nodes } => {
+            let pointer = format!("/metadata/annotations/{}", USED_PATHS_ANNOTATION.replace('/', "~1"));
+            if let Some(standing) = set.annotations.get(USED_PATHS_ANNOTATION) {
+                operations.push(test(&pointer, &json!(standing)));
+            }
+            operations.push(json!({"op": "add", "path": pointer, "value": used_paths_with(observation, path, nodes)}));
         }
         Change::RestoreCommand { edit, record, .. } => {
             set_command(&mut operations, edit);
@@ -88,6 +102,9 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
         }
         Change::LowerPartition { from, to, .. } => set_strategy(&mut operations, from, to),
         Change::SaveSnapshot { .. }
+        | Change::RemoveMember { .. }
+        | Change::DeleteClaim { .. }
+        | Change::DeleteVolume { .. }
         | Change::CreateVolume { .. }
         | Change::PatchConfigMap { .. }
         | Change::AddLearner { .. }
@@ -99,6 +116,86 @@ pub fn patch_operations(change: &Change, observation: &Observation) -> Option<Ve
         | Change::DeletePod { .. } => return None,
     }
     Some(operations)
+}
+
+/// The record as a change of the StatefulSet leaves it: what was patched is noted, so that it can be taken back, and
+/// struck out when it was. None where there is no record, or nothing to note.
+pub(super) fn record_after(change: &Change, observation: &Observation) -> Option<Record> {
+    let mut record = observation.statefulset.readable_record().filter(|record| !record.deferred)?;
+    record.patched = match change {
+        Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
+            // A guard that went before belongs to the same round.
+            let guard = record.patched.take().filter(|earlier| earlier.from == earlier.to && earlier.to == *from);
+            let first = guard.and_then(|guard| guard.strategy).map(|(before, _)| before);
+            let strategy = match (first, strategy) {
+                (Some(before), Some((_, after))) => Some((before, after.clone())),
+                (Some(before), None) => Some((before, observation.statefulset.strategy.clone())),
+                (None, strategy) => strategy.clone(),
+            };
+            let (env, words, command) = (env.clone(), words.clone(), command.clone());
+            Some(Patched { from: *from, to: *to, env, words, command, strategy })
+        }
+        Change::TakeBack { .. } => None,
+        _ => return None,
+    };
+    Some(record)
+}
+
+fn note(operations: &mut Vec<Value>, record: Option<Record>) {
+    if let Some(record) = record {
+        operations.push(json!({"op": "add", "path": RUN_ANNOTATION_POINTER, "value": record.to_annotation()}));
+    }
+}
+
+/// The patch backwards, with tests on everything that it left.
+fn take_back(operations: &mut Vec<Value>, patched: &Patched, observation: &Observation) {
+    operations.push(test("/spec/replicas", &json!(patched.to)));
+    // Backwards, so that of several that were added none moves another.
+    for edit in patched.env.iter().rev() {
+        let container = observation.statefulset.template.containers.get(edit.container);
+        let place = container.and_then(|container| container.env.iter().rposition(|var| var.name == edit.name));
+        take_back_variable(operations, edit, place);
+    }
+    for edit in &patched.words {
+        let word = format!("/spec/template/spec/containers/{}/{}/{}", edit.container, edit.part.field(), edit.index);
+        operations.push(test(&word, &json!(edit.to)));
+        operations.push(json!({"op": "replace", "path": word, "value": edit.from}));
+    }
+    if let Some(edit) = &patched.command {
+        set_command(operations, &edit.reversed());
+    }
+    if let Some((from, to)) = &patched.strategy {
+        set_strategy(operations, to, from);
+    }
+    if patched.from != patched.to {
+        operations.push(json!({"op": "replace", "path": "/spec/replicas", "value": patched.from}));
+    }
+}
+
+fn take_back_variable(operations: &mut Vec<Value>, edit: &EnvEdit, place: Option<usize>) {
+    let list = format!("/spec/template/spec/containers/{}/env", edit.container);
+    match (edit.index, edit.first) {
+        (Some(index), _) => {
+            let value = format!("{list}/{index}/value");
+            operations.push(test(&format!("{list}/{index}/name"), &json!(edit.name)));
+            operations.push(test(&value, &json!(edit.to)));
+            operations.push(match &edit.from {
+                Some(from) => json!({"op": "add", "path": value, "value": from}),
+                None => json!({"op": "remove", "path": value}),
+            });
+        }
+        (None, true) => {
+            operations.push(test(&list, &json!([{"name": edit.name, "value": edit.to}])));
+            operations.push(json!({"op": "remove", "path": list}));
+        }
+        (None, false) => {
+            // Where it is gone already, the test says so.
+            let variable = format!("{list}/{}", place.unwrap_or_default());
+            operations.push(test(&format!("{variable}/name"), &json!(edit.name)));
+            operations.push(test(&format!("{variable}/value"), &json!(edit.to)));
+            operations.push(json!({"op": "remove", "path": variable}));
+        }
+    }
 }
 
 fn test(path: &str, value: &Value) -> Value {

@@ -136,11 +136,12 @@ pub fn peers_in(list: &str) -> Option<Vec<(String, String)>> {
     peers.filter(|peers| !peers.is_empty())
 }
 
-/// The list that the member of this ordinal has to start with: every live member's name and peer URLs and its own, in
-/// the order of the ordinals. On one line: etcd takes white space before a name for a part of it.
+/// The list of peers with the member of this ordinal in it, or without: every live member's name and peer URLs, in the
+/// order of the ordinals. With it, it is what that member has to start with. On one line: etcd takes white space before a
+/// name for a part of it.
 ///
 /// None where the members are not known, or no peer URL can be made.
-pub fn wanted_peers(observation: &Observation, ordinal: i32) -> Option<String> {
+pub fn wanted_peers(observation: &Observation, ordinal: i32, with: bool) -> Option<String> {
     let set = &observation.statefulset;
     let members = observation.members.known().filter(|members| members.by_quorum)?;
     let name_of = |ordinal| new_member_name(&members.list, &set.name, ordinal).unwrap_or_else(|| set.pod_name(ordinal));
@@ -153,7 +154,8 @@ pub fn wanted_peers(observation: &Observation, ordinal: i32) -> Option<String> {
             (ordinal, if name.is_empty() { name_of(ordinal) } else { name }, url.clone())
         })
         .collect();
-    if !peers.iter().any(|(_, _, url)| *url == own) {
+    peers.retain(|(_, _, url)| with || *url != own);
+    if with && !peers.iter().any(|(_, _, url)| *url == own) {
         peers.push((ordinal, name_of(ordinal), own));
     }
     peers.sort();

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Goal, HashPolicy, Join, MemberId, Observation, RolloutPolicy, SizeEnv, Verb, volumes_to_make};
+use super::{
+    ClaimPolicy, Goal, HashPolicy, Join, MemberId, Observation, Patched, Replaced, RolloutPolicy, SizeEnv, Verb,
+    volumes_to_make,
+};
 
 /// The form of the record that this version writes.
 pub const RECORD_VERSION: u32 = 1;
@@ -63,6 +66,15 @@ pub struct Record {
     /// The overlay of a deployment repository through which the run goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlay: Option<String>,
+    /// What becomes of claims that are left over.
+    #[serde(default, skip_serializing_if = "ClaimPolicy::is_keep")]
+    pub claims: ClaimPolicy,
+    /// What is replaced, as it stood when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
+    /// What the last patch of this run has changed, by which it is taken back. Written with the same patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
 }
 
 fn is_plain(join: &Join) -> bool {
@@ -82,6 +94,18 @@ impl Record {
             None => return Err("it has no version".to_owned()),
         }
         serde_json::from_value(value).map_err(|error| format!("it cannot be read: {error}"))
+    }
+
+    /// The record of a goal's own run, or of the one that it takes up.
+    pub fn of_run(goal: &Goal, observation: &Observation) -> Option<Self> {
+        let written = observation.statefulset.readable_record().filter(|record| record.run == goal.run);
+        written.or_else(|| goal.resumed.clone())
+    }
+
+    /// What the goal replaces: as it was written down, else as it stands.
+    pub fn replaced(goal: &Goal, observation: &Observation) -> Option<Replaced> {
+        let written = Self::of_run(goal, observation).and_then(|record| record.replaced);
+        written.or_else(|| goal.replaces.map(|ordinal| Replaced::of(observation, ordinal)))
     }
 
     /// The annotation's text.
@@ -121,7 +145,16 @@ impl Record {
             // What forbids a way to join is refused before anything is written.
             join: first.map_or_else(|| Join::of(observation, goal).unwrap_or_default(), |record| record.join.clone()),
             restored: first.and_then(|record| record.restored),
-            overlay: goal.gitops.as_ref().map(|gitops| gitops.overlay.clone()),
+            overlay: goal
+                .gitops
+                .as_ref()
+                .map(|gitops| gitops.overlay.clone())
+                .or_else(|| first.and_then(|record| record.overlay.clone())),
+            claims: goal.claims,
+            replaced: first
+                .and_then(|record| record.replaced.clone())
+                .or_else(|| goal.replaces.map(|ordinal| Replaced::of(observation, ordinal))),
+            patched: first.and_then(|record| record.patched.clone()),
         }
     }
 }

@@ -44,6 +44,11 @@ impl Rollout {
     /// Why the StatefulSet is not at rest, a sentence a reason. At rest means: generation observed, as many pods as
     /// asked for, none terminating or pending, all Ready, every pod at or above the partition on the update revision.
     pub fn unrest(observation: &Observation) -> Vec<String> {
+        Self::unrest_but(observation, None)
+    }
+
+    /// The same, whatever the pod of one ordinal does.
+    pub fn unrest_but(observation: &Observation, apart: Option<i32>) -> Vec<String> {
         let set = &observation.statefulset;
         let mut reasons = Vec::new();
         if set.observed_generation < set.generation {
@@ -52,7 +57,7 @@ impl Rollout {
                 set.generation, set.observed_generation
             ));
         }
-        for ordinal in set.ordinals(set.replicas) {
+        for ordinal in set.ordinals(set.replicas).filter(|ordinal| Some(*ordinal) != apart) {
             match observation.pod(ordinal) {
                 None => reasons.push(format!("pod {} does not exist", set.pod_name(ordinal))),
                 Some(pod) if !pod.fully_ready() => reasons.push(format!("pod {} is {}", pod.name, pod.state())),
@@ -63,7 +68,7 @@ impl Rollout {
         for pod in observation.pods.iter().filter(|pod| !wanted.contains(&pod.ordinal)) {
             reasons.push(format!("pod {} is beyond the {} asked for", pod.name, set.replicas));
         }
-        for ordinal in Self::of(observation).freed() {
+        for ordinal in Self::of(observation).freed().filter(|ordinal| Some(*ordinal) != apart) {
             reasons.push(format!("pod {} is to be replaced by the rollout under way", set.pod_name(ordinal)));
         }
         reasons

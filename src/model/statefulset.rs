@@ -97,7 +97,7 @@ impl StatefulSet {
 }
 
 /// One pod of the StatefulSet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pod {
     /// Its name.
@@ -126,7 +126,7 @@ pub struct Pod {
 }
 
 /// The state of one container of a pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerState {
     /// The container's name.
@@ -144,7 +144,7 @@ pub struct ContainerState {
 }
 
 /// Why a container does not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// Kubernetes' word, such as `ImagePullBackOff`.

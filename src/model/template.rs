@@ -182,7 +182,7 @@ pub struct ClaimTemplate {
 }
 
 /// Which list of the container a word of its command line stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Hash, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CommandPart {
     /// `command`

@@ -38,6 +38,29 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
                 replace("spec.updateStrategy", present(from), present(to));
             }
         }
+        Change::TakeBack { patched } => {
+            if patched.from != patched.to {
+                replace("spec.replicas", Some(patched.to.to_string()), Some(patched.from.to_string()));
+            }
+            for edit in &patched.env {
+                let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
+                let quoted = |text: &String| Value::from(text.as_str()).to_string();
+                replace(&path, Some(quoted(&edit.to)), edit.from.as_ref().map(quoted));
+            }
+            for edit in &patched.words {
+                let path =
+                    format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
+                for (from, to) in edit.to.lines().zip(edit.from.lines()).filter(|(from, to)| from != to) {
+                    replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));
+                }
+            }
+            for (path, from, to) in patched.command.iter().flat_map(|edit| command_lines(&edit.reversed())) {
+                replace(&path, from, to);
+            }
+            if let Some((from, to)) = &patched.strategy {
+                replace("spec.updateStrategy", present(to), present(from));
+            }
+        }
         Change::RestoreCommand { edit, .. } => {
             for (path, from, to) in command_lines(edit) {
                 replace(&path, from, to);
@@ -75,6 +98,10 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
         | Change::DeferRollout { .. }
         | Change::SaveSnapshot { .. }
         | Change::AddLearner { .. }
+        | Change::RemoveMember { .. }
+        | Change::DeleteClaim { .. }
+        | Change::NoteUsedPath { .. }
+        | Change::DeleteVolume { .. }
         | Change::PushCommit { .. }
         | Change::ApplyOverlay { .. }
         | Change::Promote { .. }

@@ -261,7 +261,8 @@ impl Console {
     /// Prints the document of `-o json`.
     pub fn end(&mut self, exit_code: u8) {
         self.waiting.clear();
-        if self.style.format == Format::Json {
+        // What kept a run from beginning has been told by itself.
+        if self.style.format == Format::Json && !self.document.is_empty() {
             let document = std::mem::take(&mut self.document).end(exit_code);
             self.print(&format!("{document:#}"));
         }

@@ -45,6 +45,11 @@ impl Document {
     pub(super) fn hear(&mut self, event: &Event) {
         match event {
             Event::RunStarted { statefulset, goal, dry_run, .. } => {
+                // A second run takes back what the first one left half-way.
+                if !self.fields.is_empty() {
+                    let first = std::mem::take(&mut self.fields);
+                    self.fields.insert("failed".to_owned(), Value::Object(first));
+                }
                 self.fields.insert("statefulset".to_owned(), json!(statefulset));
                 self.fields.insert("goal".to_owned(), json!(goal));
                 self.fields.insert("dryRun".to_owned(), json!(dry_run));
@@ -77,6 +82,11 @@ impl Document {
             }
             _ => {}
         }
+    }
+
+    /// Whether no run has begun.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
     }
 
     /// The whole document.

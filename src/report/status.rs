@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::escape::escape;
 use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
-use crate::model::{Fact, Known, Member, MemberStatus, Observation, Pod, Rollout, Stage, healthy_for_change};
+use crate::model::{
+    Fact, Known, Member, MemberStatus, Observation, Pod, Rollout, Stage, Verb, healthy_for_change, replaceable,
+};
 
 /// What `status` shows.
 #[derive(Debug, Serialize)]
@@ -25,6 +27,9 @@ pub(super) struct Status {
     members_unknown: Option<String>,
     facts: Vec<Fact>,
     next: Option<String>,
+    /// What can be done instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otherwise: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,9 +85,19 @@ impl Status {
         let by_commit = record.as_ref().is_some_and(|record| record.overlay.is_some() && !record.deferred);
         // Where a clone of the repository is, the record cannot know.
         let way = if by_commit { " --gitops DIR" } else { "" };
-        let next = stage
-            .verb(record.as_ref())
-            .map(|verb| format!("etcd-scale {} --sts {} -n {}{options}{way}", verb.word(), set.name, set.namespace));
+        let command = |verb: Verb, more: &str| {
+            format!("etcd-scale {} --sts {} -n {}{options}{more}", verb.word(), set.name, set.namespace)
+        };
+        let pod = |ordinal: i32| format!(" {}", set.pod_name(ordinal));
+        let replaced = record.as_ref().filter(|record| !record.deferred).and_then(|record| record.replaced.as_ref());
+        let way = replaced.map_or_else(|| way.to_owned(), |replaced| pod(replaced.ordinal));
+        let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
+        let next = match broken {
+            Some(ordinal) => Some(command(Verb::Replace, &pod(ordinal))),
+            None => stage.verb(record.as_ref()).map(|verb| command(verb, &way)),
+        };
+        let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
+        let otherwise = (growing && stage.is_before_vote()).then(|| command(Verb::Abort, ""));
         Self {
             statefulset: format!("{}/{}", set.namespace, set.name),
             stage,
@@ -94,6 +109,7 @@ impl Status {
             members_unknown: observation.members.reason().map(str::to_owned),
             facts,
             next,
+            otherwise,
         }
     }
 
@@ -147,6 +163,9 @@ impl Status {
         }
         if let Some(next) = &self.next {
             let _ = write!(text, "\nnext: {next}");
+        }
+        if let Some(otherwise) = &self.otherwise {
+            let _ = write!(text, "\n  or: {otherwise}");
         }
         text
     }

@@ -104,16 +104,16 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
             );
         }
         Verb::Verify => return format!("{} {} is as it should be.", styled(GOOD, "Proved:"), escape(statefulset)),
-        Verb::Up | Verb::Settle => {}
+        Verb::Up | Verb::Down | Verb::Replace | Verb::Abort | Verb::Settle => {}
     }
     let mut text = format!(
         "{} {} has {} members. {}",
-        styled(GOOD, "Done:"),
+        styled(GOOD, if goal.verb == Verb::Abort { "Taken back:" } else { "Done:" }),
         escape(statefulset),
         goal.to,
         styled(DIM, &format!("({:.1} s)", summary.seconds))
     );
-    if let Some(by) = &summary.resumed {
+    if let Some(by) = summary.resumed.as_ref().filter(|_| goal.verb != Verb::Abort) {
         let _ = write!(text, " This finished the run that {} began.", escape(by));
     }
     let steps: Vec<_> = summary.steps.iter().map(|(step, _, seconds)| format!("{step} {seconds:.1} s")).collect();
@@ -135,13 +135,13 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
     if summary.deferred {
         let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
         let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
-        let next = if goal.to < 3 {
+        let next = if goal.to < 3 && goal.verb == Verb::Up {
             format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace}{options} --to 3")
         } else {
             format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}{options}")
         };
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
-        if goal.to < 3 {
+        if goal.to < 3 && goal.verb == Verb::Up {
             let now = format!(
                 "or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}{options}"
             );
@@ -172,6 +172,10 @@ fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
 /// The command that goes on with a run.
 fn again(statefulset: &str, goal: &Goal, options: &str) -> String {
     let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
-    let to = if goal.from == goal.to { String::new() } else { format!(" --to {}", goal.to) };
+    let to = match (goal.verb, goal.replaces) {
+        (Verb::Up | Verb::Down, _) => format!(" --to {}", goal.to),
+        (Verb::Replace, Some(ordinal)) => format!(" {name}-{ordinal}"),
+        _ => String::new(),
+    };
     format!("etcd-scale {} --sts {name} -n {namespace}{options}{to}", goal.verb.word())
 }

@@ -86,7 +86,9 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
 
 fn started(statefulset: &str, goal: &Goal, dry_run: bool) -> String {
     let dry = if dry_run { " (dry run: nothing is changed)" } else { "" };
-    let what = if goal.from == goal.to {
+    let what = if let Some(ordinal) = goal.replaces {
+        format!("{statefulset}, {} members, the one of ordinal {ordinal} anew", goal.to)
+    } else if goal.from == goal.to {
         format!("{statefulset}, {} members", goal.to)
     } else {
         format!("{statefulset}, {} -> {} members", goal.from, goal.to)

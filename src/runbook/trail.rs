@@ -60,8 +60,8 @@ impl Trail {
         if self.before_apply.is_none() && goal.gitops.is_some() {
             self.spec.clone_from(&observation.statefulset.spec);
         }
-        let ordinal = goal.new_ordinal(observation.statefulset.start);
-        if let Some(learner) = observation.member_of_ordinal(ordinal).filter(|member| member.learner) {
+        // There is never more than one.
+        if let Some(learner) = observation.members.known().and_then(|members| members.learners().next()) {
             self.catch_up.observe(observation, learner.id, now);
         }
     }

@@ -25,7 +25,7 @@ impl Step for AddLearner {
 
     fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
         let set = &observation.statefulset;
-        let ordinal = goal.new_ordinal(set.start);
+        let ordinal = goal.ordinal(set.start);
         if let Some(member) = observation.member_of_ordinal(ordinal) {
             let url = member.peer_urls.first().map_or("", String::as_str);
             return Verdict::done(format!("member {} is in the list with {url}", member.id));

@@ -1,9 +1,9 @@
 //! `apply-overlay`: bring the commit to the cluster, and prove that it brought what it says and nothing else.
 
 use super::deployment::{STRATEGY, deployment, raise};
+use super::edits::Obstacle;
 use super::guard::{besides, changed_besides, watch};
 use super::members_to_answer;
-use super::patch_statefulset::Obstacle;
 use crate::model::{Change, Delivery, Goal, Observation, Raise, differences};
 use crate::runbook::{Proposal, Step, Trail, Verdict, Wait, Wake};
 

@@ -1,7 +1,7 @@
 //! `commit-patches`: render the deployment repository's patches for the new size, and commit them.
 
 use super::deployment::{deployment, objections, raise};
-use super::patch_statefulset::Obstacle;
+use super::edits::Obstacle;
 use crate::model::{Change, Delivery, Deployment, Goal, Join, Observation};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
@@ -53,7 +53,7 @@ fn judge(observation: &Observation, goal: &Goal, trail: &Trail) -> Result<Verdic
         ));
     }
     let itself = matches!(Join::of(observation, goal), Ok(Join::Itself));
-    if !itself && observation.member_of_ordinal(goal.new_ordinal(set.start)).is_none() {
+    if !itself && observation.member_of_ordinal(goal.ordinal(set.start)).is_none() {
         return Err(Obstacle::fact(
             "the new member is no longer in the member list, so its pod could not join",
             "somebody removed it; run the same command again to begin anew",

@@ -1,6 +1,6 @@
 //! What has to be told to a new member in etcd's configuration file.
 
-use super::patch_statefulset::{Edits, Obstacle, changeable, config_map, wanted};
+use super::edits::{Edits, Obstacle, changeable, config_map, wanted};
 use crate::model::{ConfigFile, ConfigText, Container, Goal, KeyEdit, Observation, new_member_name, replace_pod_name};
 
 /// Says where the list of peers is, and what has to change there.
@@ -74,7 +74,7 @@ struct Own {
 impl Own {
     fn of(observation: &Observation, goal: &Goal) -> Result<Self, Obstacle> {
         let set = &observation.statefulset;
-        let ordinal = goal.new_ordinal(set.start);
+        let ordinal = goal.ordinal(set.start);
         let pod = set.pod_name(ordinal);
         let members = observation.members.known().ok_or(Obstacle::Members)?;
         let name = new_member_name(&members.list, &set.name, ordinal).unwrap_or_else(|| pod.clone());

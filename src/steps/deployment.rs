@@ -1,6 +1,6 @@
 //! What a deployment repository has to say of the StatefulSet, and why it may not say it.
 
-use super::patch_statefulset::{Obstacle, joining_edits};
+use super::edits::{Obstacle, template_edits};
 use crate::model::{
     Answer, Deployment, Fact, Goal, Join, Known, Observation, Question, Raise, differences, strategy_is_on_delete,
 };
@@ -13,7 +13,7 @@ const MOST_TOLD: usize = 3;
 /// # Errors
 /// What stands in the way of saying so.
 pub(super) fn raise(observation: &Observation, goal: &Goal) -> Result<Raise, Obstacle> {
-    let edits = joining_edits(observation, goal)?;
+    let edits = template_edits(observation, goal)?;
     if let Some((name, keys)) = &edits.config_map {
         let keys: Vec<_> = keys.iter().map(|edit| edit.key.as_str()).collect();
         return Err(Obstacle::fact(
@@ -136,6 +136,6 @@ pub(super) fn told(list: &[String]) -> String {
 
 /// Whether the new member has its vote, so that the old pods need no guard any more.
 pub(super) fn has_voted(observation: &Observation, goal: &Goal) -> bool {
-    let ordinal = goal.new_ordinal(observation.statefulset.start);
+    let ordinal = goal.ordinal(observation.statefulset.start);
     observation.member_of_ordinal(ordinal).is_some_and(|member| !member.learner && member.started())
 }

@@ -3,43 +3,61 @@
 mod add_learner;
 mod apply_overlay;
 mod await_command;
+mod clear_claims;
 mod commit_patches;
 mod config_file;
 mod create_volume;
 mod deployment;
+mod edits;
 mod guard;
+mod hand_over;
 mod hashes;
+mod hold_pods;
 mod keys;
 mod last_words;
 mod patch_statefulset;
 mod precheck;
 mod promote;
 mod reconnect;
+mod remove_member;
+mod renew_pod;
 mod restore_command;
+mod round;
 mod settle_rollout;
+mod shrink_statefulset;
 mod snapshot;
+mod take_back;
 mod verify;
 mod versions;
 mod wait_join;
+mod wait_leave;
 
 pub use add_learner::AddLearner;
 pub use apply_overlay::ApplyOverlay;
 pub use await_command::AwaitCommand;
+pub use clear_claims::ClearClaims;
 pub use commit_patches::CommitPatches;
 pub use create_volume::CreateVolume;
 pub use guard::Guard;
 pub use hashes::{Hashes, compare_hashes};
+pub use hold_pods::HoldPods;
 pub use patch_statefulset::{PatchStatefulSet, not_etcd};
 pub use precheck::Precheck;
 pub use promote::Promote;
+pub use remove_member::RemoveMember;
+pub use renew_pod::RenewPod;
 pub use restore_command::RestoreCommand;
 pub use settle_rollout::SettleRollout;
+pub use shrink_statefulset::ShrinkStatefulSet;
 pub use snapshot::{Snapshot, snapshot_source};
+pub use take_back::TakeBack;
 pub use verify::Verify;
 pub use wait_join::WaitJoin;
+pub use wait_leave::WaitLeave;
 
-use crate::model::{Change, Fact, Goal, MemberId, Observation, healthy_for_change};
-use crate::runbook::{Proposal, Step, Verdict, Wait, Wake};
+use crate::model::{Fact, Goal, Observation, Verb, healthy_for_change, round_of};
+use crate::runbook::{Step, Verdict, Wait, Wake};
+use round::Round;
 
 /// Without a list that a quorum stands behind there is nothing to judge membership by.
 fn members_to_answer(observation: &Observation, goal: &Goal) -> Verdict {
@@ -58,11 +76,12 @@ fn members_to_answer(observation: &Observation, goal: &Goal) -> Verdict {
 fn voters_to_be_healthy(observation: &Observation, goal: &Goal) -> Option<Verdict> {
     let mut facts = healthy_for_change(observation, None);
     let members = observation.members.known().filter(|members| members.by_quorum);
-    if let Some(voters) =
-        members.map(|members| members.voters().count()).filter(|voters| i32::try_from(*voters) != Ok(goal.from))
+    if let Some(voters) = members
+        .map(|members| members.voters().count())
+        .filter(|voters| i32::try_from(*voters) != Ok(goal.voters_before()))
     {
         facts.push(Fact::new(
-            format!("the member list has {voters} voters, and the run began with {}", goal.from),
+            format!("the member list has {voters} voters, and {} are expected", goal.voters_before()),
             "somebody changed the membership meanwhile; look with `etcd-scale status`",
         ));
     }
@@ -77,27 +96,110 @@ fn voters_to_be_healthy(observation: &Observation, goal: &Goal) -> Option<Verdic
     }))
 }
 
-/// Leadership goes before the leader's pod does.
-fn hand_over(from: (MemberId, &str), to: (MemberId, &str)) -> Verdict {
-    Verdict::Change(Proposal {
-        change: Change::MoveLeader { from: (from.0, from.1.to_owned()), to: (to.0, to.1.to_owned()) },
-        reason: "the leader's pod is to be restarted; handing over takes milliseconds, an election takes a second"
-            .to_owned(),
-    })
+/// The steps to a goal, in order. Of several rounds those that are over already are left out.
+pub fn towards(goal: &Goal, observation: &Observation) -> Vec<Box<dyn Step>> {
+    let written = observation.statefulset.readable_record().filter(|record| !record.deferred);
+    let record = written.filter(|record| record.verb == goal.verb && record.from == goal.from && record.to == goal.to);
+    let under_way = record.and_then(|record| round_of(observation, &record)).map(|(_, to)| to);
+    let ahead = |to: &i32| under_way.is_none_or(|first| if goal.to > goal.from { *to >= first } else { *to <= first });
+    let sizes: Vec<i32> = goal.rounds().iter().map(|round| round.to).filter(ahead).collect();
+    match goal.verb {
+        Verb::Up if goal.gitops.is_some() => up_by_commit(),
+        Verb::Up => up(&sizes),
+        Verb::Down => down(&sizes),
+        Verb::Replace => replace(),
+        Verb::Abort => abort(),
+        Verb::Settle => settle(),
+        Verb::Check => check(),
+        Verb::Verify => verify(),
+    }
 }
 
-/// The steps of `up`.
-pub fn up() -> Vec<Box<dyn Step>> {
+/// The names of all steps that a verb may take, in order.
+pub fn names(verb: Verb, by_commit: bool) -> Vec<&'static str> {
+    let steps = match verb {
+        Verb::Up if by_commit => up_by_commit(),
+        Verb::Up => up(&[0]),
+        Verb::Down => down(&[0]),
+        Verb::Replace => replace(),
+        Verb::Abort => abort(),
+        Verb::Settle => settle(),
+        Verb::Check => check(),
+        Verb::Verify => verify(),
+    };
+    steps.iter().map(|step| step.name()).collect()
+}
+
+fn in_rounds(sizes: &[i32], steps: fn() -> Vec<Box<dyn Step>>) -> impl Iterator<Item = Box<dyn Step>> {
+    sizes.iter().flat_map(move |to| steps().into_iter().map(|step| Box::new(Round { to: *to, step }) as Box<dyn Step>))
+}
+
+/// The steps of `up`, a round for each size on the way.
+pub fn up(sizes: &[i32]) -> Vec<Box<dyn Step>> {
+    let round = || -> Vec<Box<dyn Step>> {
+        vec![
+            Box::new(ClearClaims),
+            Box::new(CreateVolume),
+            Box::new(AddLearner),
+            Box::new(PatchStatefulSet),
+            Box::new(WaitJoin),
+            Box::new(RestoreCommand),
+            Box::new(Promote),
+            Box::new(Verify),
+        ]
+    };
+    let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Precheck), Box::new(Snapshot)];
+    steps.extend(in_rounds(sizes, round));
+    steps.push(Box::new(SettleRollout));
+    steps.push(Box::new(Verify));
+    steps
+}
+
+/// The steps of `down`, a round for each size on the way.
+pub fn down(sizes: &[i32]) -> Vec<Box<dyn Step>> {
+    let round = || -> Vec<Box<dyn Step>> {
+        vec![
+            Box::new(RemoveMember { broken_only: false }),
+            Box::new(ShrinkStatefulSet),
+            Box::new(WaitLeave),
+            Box::new(Verify),
+        ]
+    };
+    let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Precheck), Box::new(Snapshot)];
+    steps.extend(in_rounds(sizes, round));
+    steps.push(Box::new(ClearClaims));
+    steps.push(Box::new(SettleRollout));
+    steps.push(Box::new(Verify));
+    steps
+}
+
+/// The steps of `replace`.
+pub fn replace() -> Vec<Box<dyn Step>> {
     vec![
         Box::new(Precheck),
+        Box::new(RemoveMember { broken_only: true }),
         Box::new(Snapshot),
+        Box::new(RemoveMember { broken_only: false }),
+        Box::new(HoldPods),
+        Box::new(RenewPod),
         Box::new(CreateVolume),
         Box::new(AddLearner),
-        Box::new(PatchStatefulSet),
         Box::new(WaitJoin),
-        Box::new(RestoreCommand),
         Box::new(Promote),
         Box::new(Verify),
+        Box::new(SettleRollout),
+        Box::new(Verify),
+    ]
+}
+
+/// The steps of `abort`.
+pub fn abort() -> Vec<Box<dyn Step>> {
+    vec![
+        Box::new(Precheck),
+        Box::new(RemoveMember { broken_only: false }),
+        Box::new(TakeBack),
+        Box::new(WaitLeave),
+        Box::new(ClearClaims),
         Box::new(SettleRollout),
         Box::new(Verify),
     ]
@@ -108,6 +210,7 @@ pub fn up_by_commit() -> Vec<Box<dyn Step>> {
     vec![
         Box::new(Precheck),
         Box::new(Snapshot),
+        Box::new(ClearClaims),
         Box::new(CreateVolume),
         Box::new(AddLearner),
         Box::new(Guard),

@@ -19,7 +19,7 @@ impl Step for Promote {
 
     fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
         let set = &observation.statefulset;
-        let ordinal = goal.new_ordinal(set.start);
+        let ordinal = goal.ordinal(set.start);
         let (until, limit) = ("the learner to keep pace with the leader".to_owned(), goal.timeout);
         let wait = |seen: String, progress| {
             Verdict::Wait(Wait {

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{hand_over, members_to_answer};
+use super::hand_over::hand_over;
+use super::members_to_answer;
 use crate::model::{
     Answer, Change, DataDir, Goal, Known, Member, MemberId, Observation, Pod, Question, RolloutPolicy,
     quorum_after_losing_one,
@@ -74,7 +75,7 @@ pub(super) fn reconnect(observation: &Observation, goal: &Goal, trail: &Trail, f
         && let Some(to) = members.voters().find(|voter| voter.id != first.voter.id)
         && let Some(next) = observation.pod_of(to)
     {
-        return hand_over((first.voter.id, pod), (to.id, &next.name));
+        return hand_over((first.voter.id, pod), (to.id, &next.name), "the leader's pod is to be restarted");
     }
     Verdict::Change(Proposal {
         change: Change::DeletePod { pod: pod.clone(), uid: first.pod.uid.clone() },

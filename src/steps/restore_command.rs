@@ -33,12 +33,14 @@ impl Step for RestoreCommand {
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
             return members_to_answer(observation, goal);
         };
-        let ordinal = goal.new_ordinal(set.start);
+        let ordinal = goal.ordinal(set.start);
         let coming = Coming { observation, goal, trail, until: UNTIL };
         let name = set.pod_name(ordinal);
         let member = observation.peer_url(ordinal).and_then(|url| members.by_peer_url(&url));
         let written = set.readable_record().or_else(|| goal.resumed.clone());
-        let restored = written.as_ref().and_then(|record| record.restored);
+        // That of an earlier round votes by now.
+        let earlier = |id| members.voters().any(|voter| voter.id == id) && member.is_none_or(|member| member.id != id);
+        let restored = written.as_ref().and_then(|record| record.restored).filter(|id| !earlier(*id));
         let Some(member) = member.filter(|member| restored.is_none_or(|id| id == member.id)) else {
             let (fact, advice) = match restored {
                 Some(id) => (
@@ -68,6 +70,10 @@ impl Step for RestoreCommand {
                 ));
             };
             record.restored = Some(member.id);
+            if let Some(patched) = &mut record.patched {
+                // It is taken back right now.
+                patched.command = None;
+            }
             return Verdict::Change(Proposal {
                 change: Change::RestoreCommand { pod: name, edit, record },
                 reason: "its data is there, so the script adds nothing; a learner's restart costs no quorum".to_owned(),

@@ -1,16 +1,12 @@
 //! `settle-rollout`: bring the new template to the old members, one at a time, each proved before the next.
 
-use std::time::Duration;
-
+use super::hand_over::{hand_over, handed_over};
 use super::verify::first_shortfall;
 use crate::model::{
     Change, DataDir, Goal, MemberId, Observation, Record, Rollout, RolloutPolicy, Verb, lowered_strategy, partition_of,
-    quorum_after_losing_one,
+    quorum_after_losing_one, strategy_is_on_delete,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
-
-/// How long the members may take to agree on a leader that was handed over; an election takes about one second.
-const HANDING_OVER: Duration = Duration::from_secs(5);
 
 /// Brings the template to the old members, or notes that it is left for later.
 pub struct SettleRollout;
@@ -32,7 +28,8 @@ impl Step for SettleRollout {
         }
         let target = goal.strategy_to_restore(observation);
         let rollout = Rollout::of(observation);
-        let floor = set.start + if rollout.on_delete { 0 } else { partition_of(&target) };
+        // What the operator's own partition holds back stays, also where OnDelete is only our guard.
+        let floor = set.start + if strategy_is_on_delete(&target) { 0 } else { partition_of(&target) };
         let behind: Vec<i32> = rollout.behind.iter().copied().filter(|ordinal| *ordinal >= floor).collect();
         if !behind.is_empty()
             && let Some(verdict) = leave_for_later(observation, goal, record)
@@ -51,7 +48,7 @@ impl Step for SettleRollout {
                 reason: "no pod is left to guard".to_owned(),
             });
         };
-        if let Some(verdict) = hand_over(observation, goal, trail, &behind) {
+        if let Some(verdict) = leadership(observation, goal, trail, &behind) {
             return verdict;
         }
         let pod = set.pod_name(next);
@@ -116,7 +113,7 @@ fn leave_for_later(observation: &Observation, goal: &Goal, record: Option<Record
 }
 
 /// Leadership goes once, before the first restart, to the newest member that runs the new template already.
-fn hand_over(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i32]) -> Option<Verdict> {
+fn leadership(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i32]) -> Option<Verdict> {
     let leader = observation.leader_status()?;
     let members = observation.members.known()?;
     let pod = observation.pod_of(members.by_id(leader.member)?)?;
@@ -137,11 +134,10 @@ fn hand_over(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i3
         // One that will not have to give leadership away again comes with the next restart.
         return None;
     }
-    let since = trail.last_applied("move-leader").map(|at| trail.now.saturating_sub(at));
-    if since.is_some_and(|since| since < HANDING_OVER) {
+    if handed_over(trail) {
         return Some(wait(goal, format!("leadership is on its way from {} to {name}", pod.name), Wake::Members));
     }
-    Some(super::hand_over((leader.member, &pod.name), (id, &name)))
+    Some(hand_over((leader.member, &pod.name), (id, &name), "the leader's pod is to be restarted"))
 }
 
 fn wait(goal: &Goal, seen: String, wake: Wake) -> Verdict {

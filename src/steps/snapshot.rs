@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::members_to_answer;
-use crate::model::{Change, ClusterId, Goal, Observation, REVISION, SnapshotChoice, Stage};
+use crate::model::{Change, ClusterId, Goal, Observation, REVISION, SnapshotChoice, Stage, Verb};
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict};
 
 /// The pod that a snapshot is best taken from, and its cluster: a follower, so that the leader keeps its disk and
@@ -45,7 +45,10 @@ impl Step for Snapshot {
         if goal.resumed.is_some() && stage == Stage::Unknown {
             return members_to_answer(observation, goal);
         }
-        if stage.has_learner() {
+        // Of a member that did not serve nothing was to be saved; the others still have all.
+        let only_removed = goal.verb == Verb::Replace && stage == Stage::MemberRemoved;
+        // What a deferred rollout has left is no half-done change.
+        if goal.resumed.is_some() && stage.is_past_first_change() && !only_removed {
             return Verdict::done("the first change was made already, without a snapshot");
         }
         let Some((pod, cluster)) = snapshot_source(observation) else {

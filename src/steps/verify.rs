@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hashes::{Hashes, compare_hashes, compare_with_first};
 use super::keys::{UNTIL_KNOWN, compare_keys};
-use crate::model::{Fact, Goal, Member, Observation, Rollout};
+use crate::model::{Fact, Goal, Member, Observation, Rollout, Verb};
 use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// A compaction in between is no fault: hashes are tried again at least this long.
@@ -58,11 +58,12 @@ impl Step for Verify {
         }
         let mut proof = hashes.phrase().unwrap_or_default();
         let mut difference = hashes.difference();
-        if goal.to > goal.from
+        if goal.adds()
+            && goal.verb != Verb::Check
             && let Hashes::Equal { .. } = hashes
         {
             let set = &observation.statefulset;
-            let ordinal = goal.new_ordinal(set.start);
+            let ordinal = goal.ordinal(set.start);
             if let Some(member) = observation.member_of_ordinal(ordinal) {
                 let since = compare_with_first(observation, member.id, &set.pod_name(ordinal));
                 if let Hashes::Ask(question) = since {

@@ -39,7 +39,7 @@ impl Step for WaitJoin {
 
     fn judge(&self, observation: &Observation, goal: &Goal, trail: &Trail) -> Verdict {
         let set = &observation.statefulset;
-        let ordinal = goal.new_ordinal(set.start);
+        let ordinal = goal.ordinal(set.start);
         let pod_name = set.pod_name(ordinal);
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
             return members_to_answer(observation, goal);
@@ -94,7 +94,7 @@ impl Coming<'_> {
     /// What the member costs as long as it does not run.
     fn meanwhile(self) -> &'static str {
         let set = &self.observation.statefulset;
-        match self.observation.member_of_ordinal(self.goal.new_ordinal(set.start)) {
+        match self.observation.member_of_ordinal(self.goal.ordinal(set.start)) {
             Some(member) if !member.learner => {
                 "the new member counts for the quorum already: until it runs the cluster bears one loss less"
             }

@@ -83,6 +83,13 @@ impl Access {
         }
     }
 
+    pub(super) async fn remove_member(&self, member: MemberId, limit: Duration) -> Result<(), Trouble> {
+        match self {
+            Self::Grpc { client, .. } => grpc::remove_member(client, member, limit).await,
+            Self::Etcdctl(etcdctl) => etcdctl.remove_member(member, limit).await,
+        }
+    }
+
     pub(super) async fn move_leader(&self, to: MemberId, limit: Duration) -> Result<(), Trouble> {
         match self {
             Self::Grpc { client, .. } => grpc::move_leader(client, to, limit).await,

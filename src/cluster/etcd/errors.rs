@@ -104,7 +104,11 @@ pub(super) fn kind_of(text: &str) -> TroubleKind {
 
 fn by_text(text: &str) -> Option<TroubleKind> {
     let says = |part: &str| text.contains(part);
-    if says("unhealthy cluster") || says("in sync with leader") || says("too many requests") {
+    if says("not enough started members")
+        || says("unhealthy cluster")
+        || says("in sync with leader")
+        || says("too many requests")
+    {
         Some(TroubleKind::NotYet)
     } else if says("Peer URLs already exists")
         || says("member ID already exist")

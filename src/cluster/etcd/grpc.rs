@@ -103,6 +103,11 @@ pub(super) async fn promote(client: &Client, member: MemberId, limit: Duration) 
     call("promote the member", limit, client.member_promote(member.0)).await.map(|_| ())
 }
 
+pub(super) async fn remove_member(client: &Client, member: MemberId, limit: Duration) -> Result<(), Trouble> {
+    let mut client = client.clone();
+    call("remove the member", limit, client.member_remove(member.0)).await.map(|_| ())
+}
+
 pub(super) async fn move_leader(client: &Client, to: MemberId, limit: Duration) -> Result<(), Trouble> {
     let mut client = client.clone();
     call("move leadership", limit, client.move_leader(to.0)).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! Changing etcd: members added and promoted, leadership moved. Each call goes to the member that decides first.
+//! Changing etcd: members added, promoted and removed, leadership moved. Each call goes to the member that decides first.
 
 use std::time::Duration;
 
@@ -42,6 +42,11 @@ impl Etcd {
     /// auth on it cannot forward at all (etcd 3.4, before 3.5.28 and 3.6.6).
     pub(in crate::cluster) async fn promote(&self, member: MemberId, seen: &Observation) -> Result<(), Trouble> {
         self.leader(seen)?.promote(member, CHANGE).await
+    }
+
+    /// Removes a member, through the leader itself.
+    pub(in crate::cluster) async fn remove_member(&self, member: MemberId, seen: &Observation) -> Result<(), Trouble> {
+        self.leader(seen)?.remove_member(member, CHANGE).await
     }
 
     /// Hands leadership over; only the leader serves this.

@@ -278,6 +278,7 @@ pub(super) fn claim(claim: core::PersistentVolumeClaim) -> Claim {
     let spec = claim.spec.unwrap_or_default();
     Claim {
         created: created(&claim.metadata),
+        terminating: claim.metadata.deletion_timestamp.is_some(),
         name: claim.metadata.name.unwrap_or_default(),
         uid: claim.metadata.uid.unwrap_or_default(),
         phase: claim.status.and_then(|status| status.phase).unwrap_or_default(),
@@ -296,6 +297,7 @@ pub(super) fn volume(volume: core::PersistentVolume) -> Volume {
     let capacity = spec.capacity.as_ref().and_then(|capacity| capacity.get("storage"));
     Volume {
         name: volume.metadata.name.unwrap_or_default(),
+        uid: volume.metadata.uid.unwrap_or_default(),
         phase: volume.status.and_then(|status| status.phase).unwrap_or_default(),
         capacity: capacity.map(|quantity| quantity.0.clone()).unwrap_or_default(),
         claim: spec.claim_ref.as_ref().and_then(|claim| Some((claim.namespace.clone()?, claim.name.clone()?))),

@@ -1,8 +1,8 @@
-//! Writing: patches of the StatefulSet and of a ConfigMap, new volumes, and the deletion of a pod that the controller leaves alone.
+//! Writing: patches of the StatefulSet and of a ConfigMap, new volumes, and the deletion of pods, claims and volumes.
 
 use std::fmt::Write as _;
 
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, Request,
 };
@@ -85,13 +85,27 @@ impl Kubernetes {
 
     /// Deletes a pod, provided that it is still the one that was seen.
     pub(in crate::cluster) async fn delete_pod(&self, name: &str, uid: &str) -> Result<(), Trouble> {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            ..DeleteParams::default()
-        };
         let api = self.api::<Pod>();
-        call(&format!("delete pod {name}"), self.limit, api.delete(name, &params)).await.map(|_| ())
+        call(&format!("delete pod {name}"), self.limit, api.delete(name, &only(uid))).await.map(|_| ())
     }
+
+    /// Deletes a claim, provided that it is still the one that was seen.
+    pub(in crate::cluster) async fn delete_claim(&self, name: &str, uid: &str) -> Result<(), Trouble> {
+        let api = self.api::<PersistentVolumeClaim>();
+        call(&format!("delete claim {name}"), self.limit, api.delete(name, &only(uid))).await.map(|_| ())
+    }
+
+    /// Deletes a volume, provided that it is still the one that was seen.
+    pub(in crate::cluster) async fn delete_volume(&self, name: &str, uid: &str) -> Result<(), Trouble> {
+        let api: Api<PersistentVolume> = Api::all(self.client.clone());
+        call(&format!("delete volume {name}"), self.limit, api.delete(name, &only(uid))).await.map(|_| ())
+    }
+}
+
+/// Deletes the object of this uid, and no later one of the same name.
+fn only(uid: &str) -> DeleteParams {
+    let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+    DeleteParams { preconditions, ..DeleteParams::default() }
 }
 
 #[cfg(test)]

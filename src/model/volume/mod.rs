@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Fact;
 
 pub use needs::{VolumeNeed, volume_needs, volumes_to_make};
-pub use places::{USED_PATHS_ANNOTATION, VolumePlace, place_of};
+pub use places::{USED_PATHS_ANNOTATION, VolumePlace, is_used, place_of, used_paths_with};
 
 /// The label of a node's own name.
 const HOST_NAME: &str = "kubernetes.io/hostname";
@@ -23,11 +23,14 @@ const HOST_NAME: &str = "kubernetes.io/hostname";
 const OWN: &str = "say what it should look like with --volume-template FILE";
 
 /// A PersistentVolume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// Its name.
     pub name: String,
+    /// Its uid.
+    #[serde(default)]
+    pub uid: String,
     /// `Bound`, `Available`, `Released` or `Failed`.
     pub phase: String,
     /// Such as `1Gi`.

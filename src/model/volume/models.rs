@@ -18,7 +18,7 @@ pub(super) fn from_neighbour(
     neighbours: &[(i32, &Volume)],
 ) -> Result<NewVolume, Fact> {
     let set = &observation.statefulset;
-    let ordinal = goal.new_ordinal(set.start);
+    let ordinal = goal.ordinal(set.start);
     let Some((from, neighbour)) = neighbours.last().copied() else {
         return Err(Fact::new(format!("no volume is there to model that of {claim} on"), OWN));
     };
@@ -90,7 +90,7 @@ pub(super) fn from_template(
     neighbour: Option<&Volume>,
 ) -> Result<NewVolume, Fact> {
     let set = &observation.statefulset;
-    let ordinal = goal.new_ordinal(set.start);
+    let ordinal = goal.ordinal(set.start);
     let mut manifest = own.clone();
     fill(&mut manifest, &ordinal.to_string());
     let wrong = |fact: String| Fact::new(fact, "mend the file named with --volume-template");

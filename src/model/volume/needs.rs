@@ -24,7 +24,7 @@ pub enum VolumeNeed {
 /// What each claim of the new member needs. Which other volumes there are in the cluster does not count yet.
 pub fn volume_needs(observation: &Observation, goal: &Goal) -> Vec<(String, VolumeNeed)> {
     let set = &observation.statefulset;
-    let ordinal = goal.new_ordinal(set.start);
+    let ordinal = goal.ordinal(set.start);
     let etcd = set.template.etcd();
     let mut needs: Vec<(String, VolumeNeed)> = Vec::new();
     for template in &set.claim_templates {
@@ -50,10 +50,8 @@ pub fn volume_needs(observation: &Observation, goal: &Goal) -> Vec<(String, Volu
 
 /// The names of the volumes that a run will make, for its record.
 pub fn volumes_to_make(observation: &Observation, goal: &Goal) -> Vec<String> {
-    if goal.from == goal.to {
-        return Vec::new();
-    }
-    let needs = volume_needs(observation, goal).into_iter();
+    let rounds = goal.rounds();
+    let needs = rounds.iter().filter(|round| round.adds()).flat_map(|round| volume_needs(observation, round));
     needs
         .filter_map(|(_, need)| match need {
             VolumeNeed::Make(new) => Some(new.name),

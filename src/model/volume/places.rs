@@ -122,6 +122,27 @@ impl UsedPath {
     }
 }
 
+/// The annotation's text with one more path.
+pub fn used_paths_with(observation: &Observation, path: &str, nodes: &[String]) -> String {
+    let standing = observation.statefulset.annotations.get(USED_PATHS_ANNOTATION);
+    let standing = standing.and_then(|text| serde_json::from_str(text).ok());
+    let mut list: Vec<serde_json::Value> = standing.unwrap_or_default();
+    if nodes.is_empty() {
+        list.push(json!(path));
+    }
+    list.extend(nodes.iter().map(|node| json!({"path": path, "node": node})));
+    json!(list).to_string()
+}
+
+/// Whether a volume's path is noted as one that held a removed member's data.
+///
+/// # Errors
+/// When the annotation cannot be understood.
+pub fn is_used(volume: &Volume, observation: &Observation) -> Result<bool, String> {
+    let Some(path) = volume.path() else { return Ok(true) };
+    Ok(used_paths(observation)?.iter().any(|used| used.holds(path, &volume.nodes())))
+}
+
 fn used_paths(observation: &Observation) -> Result<Vec<UsedPath>, String> {
     let text = observation.statefulset.annotations.get(USED_PATHS_ANNOTATION);
     text.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|error| error.to_string()))

@@ -23,7 +23,8 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
 fn via(context: Context<'_>) -> Vec<Finding> {
     let mut check = Check::new("via");
     let via = context.observation.via;
-    let snapshot = context.grows() && !context.resumes() && context.goal.snapshot != SnapshotChoice::None;
+    let snapshot =
+        (context.grows() || context.removes()) && !context.resumes() && context.goal.snapshot != SnapshotChoice::None;
     if snapshot && !via.streams() {
         check.refuse(
             format!("the members are asked by {via}, which cannot stream a snapshot"),

@@ -19,21 +19,31 @@ fn wanted(context: Context<'_>) -> (Vec<Wanted>, Vec<(&'static str, String)>) {
     let (mut readable, mut elsewhere) = (Vec::new(), Vec::new());
     let set = &context.observation.statefulset;
     let Some((_, container)) = set.template.etcd() else { return (readable, elsewhere) };
-    let ordinal = context.goal.new_ordinal(set.start);
+    let start = set.start;
     let members = context.observation.members.known();
     let listed = || members.into_iter().flat_map(|members| &members.list);
-    let new_host = |urls: Vec<&String>| {
-        let url = urls.into_iter().find_map(|url| replace_ordinal(url, &set.name, ordinal))?;
-        host_of(&url).map(str::to_owned)
+    // None stands for a look at the certificate alone.
+    let new_hosts = |urls: Vec<&String>| -> Vec<Option<String>> {
+        if !context.grows() {
+            return vec![None];
+        }
+        let rounds = context.goal.rounds();
+        let host = |ordinal| {
+            let url = urls.iter().find_map(|url| replace_ordinal(url, &set.name, ordinal))?;
+            host_of(&url).map(str::to_owned)
+        };
+        rounds.iter().map(|round| host(round.ordinal(start))).collect()
     };
-    let grows = context.grows();
-    let peers = || new_host(listed().flat_map(|member| &member.peer_urls).collect()).filter(|_| grows);
-    let clients = || new_host(listed().flat_map(|member| &member.client_urls).collect()).filter(|_| grows);
-    let mut want = |of, tls: Option<Tls>, host: Option<String>| {
+    let peers = || new_hosts(listed().flat_map(|member| &member.peer_urls).collect());
+    let clients = || new_hosts(listed().flat_map(|member| &member.client_urls).collect());
+    let mut want = |of, tls: Option<Tls>, hosts: Vec<Option<String>>| {
         let Some(cert) = tls.and_then(|tls| tls.cert) else { return };
         match cert.source {
             CertSource::Elsewhere(place) => elsewhere.push((of, place)),
-            source => readable.push(Wanted { of, question: Question::Certificate { source, host } }),
+            source => readable.extend(hosts.into_iter().map(|host| {
+                let source = source.clone();
+                Wanted { of, question: Question::Certificate { source, host } }
+            })),
         }
     };
     let of = |tls: fn(&Template, &Container) -> Option<Tls>| tls(&set.template, container);

@@ -4,7 +4,7 @@ use super::{Check, Context};
 use crate::model::{Delivery, FileEdit, Question};
 use crate::runbook::Finding;
 use crate::steps::deployment::{deployment, objections, question as of, raise};
-use crate::steps::patch_statefulset::Obstacle;
+use crate::steps::edits::Obstacle;
 
 /// The question to ask, where it has not been answered; the plan rests on it as well.
 pub(super) fn question(context: Context<'_>) -> Option<Question> {

@@ -6,7 +6,7 @@ use crate::runbook::Finding;
 
 /// The question to ask, where it has not been answered.
 pub(super) fn question(context: Context<'_>) -> Option<Question> {
-    let wanted = context.grows() && !context.resumes();
+    let wanted = context.adds() && !context.resumes();
     Some(Question::DiskPools).filter(|question| wanted && context.observation.answer(question).is_none())
 }
 

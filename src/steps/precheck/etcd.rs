@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Check, Context};
-use crate::model::{Container, Observation, RolloutPolicy, healthy_for_change, new_peer_url, quorum_after_losing_one};
+use crate::model::{
+    Container, Observation, RolloutPolicy, Verb, Victim, healthy_for_change, healthy_without, new_peer_url,
+    quorum_after_losing_one, serves,
+};
 use crate::runbook::{Finding, Level};
 use crate::steps::versions::{cannot_promote_beside_one, parse, traps};
 
@@ -12,7 +15,7 @@ const DEFAULT_QUOTA: u64 = 2 * 1024 * 1024 * 1024;
 
 pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     let mut all = Vec::new();
-    if context.observation.statefulset.template.etcd().is_none() {
+    if context.observation.statefulset.template.etcd().is_none() || context.goal.verb == Verb::Abort {
         return all;
     }
     // A resumed run may find its own learner, or a member that is restarting: its steps wait for those.
@@ -22,7 +25,7 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     if context.grows() && !context.resumes() {
         all.extend(peer_urls(context));
     }
-    if !context.grows() {
+    if context.goal.verb == Verb::Settle {
         all.extend(rollout(context));
     }
     all.extend(versions(context));
@@ -32,17 +35,36 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
 
 fn members(context: Context<'_>) -> Vec<Finding> {
     let mut check = Check::new("members");
-    for fact in healthy_for_change(context.observation, None) {
+    let leaving = context.leaving();
+    let facts = match leaving {
+        Some(ordinal) => healthy_without(context.observation, ordinal),
+        None => healthy_for_change(context.observation, None),
+    };
+    for fact in facts {
         check.refuse(fact.fact, fact.advice);
     }
     let members = context.observation.members.known();
     let voters = members.map_or(0, |members| members.voters().count());
     let pods = usize::try_from(context.observation.statefulset.replicas).unwrap_or_default();
-    if members.is_some() && voters != pods {
+    let member = leaving.and_then(|ordinal| context.observation.member_of_ordinal(ordinal));
+    // One that was removed by hand is gone already.
+    let gone = usize::from(leaving.is_some() && member.is_none());
+    if let Some(member) = member.filter(|_| context.goal.verb == Verb::Replace && context.goal.victim == Victim::Broken)
+        && serves(context.observation, member)
+    {
+        check.refuse(
+            format!("{} is healthy", member.called()),
+            "replace it only where you know better: --force; the cluster bears one loss less meanwhile",
+        );
+    }
+    if members.is_some() && voters + gone != pods {
         check.refuse(
             format!("the member list has {voters} voters and the StatefulSet asks for {pods} pods"),
             "members and pods must match before the size is changed; see `etcd-scale status`",
         );
+    }
+    if leaving.is_some() {
+        return check.end(format!("{} other voters, all started and healthy", voters.saturating_sub(1 - gone)));
     }
     check.end(format!("{voters} voters, all started and healthy, one leader, one cluster, no learner, no alarm"))
 }
@@ -52,16 +74,18 @@ fn peer_urls(context: Context<'_>) -> Vec<Finding> {
     let set = &observation.statefulset;
     let mut check = Check::new("peer-url");
     let Some(members) = observation.members.known() else { return Vec::new() };
-    match new_peer_url(&members.list, &set.name, context.goal.new_ordinal(set.start)) {
-        Err(error) => check.refuse(error.to_string(), "members must be named after their pods"),
-        Ok(url) => {
-            if let Some(member) = members.by_peer_url(&url) {
-                check.refuse(
-                    format!("{url} is in the member list already, as {}", member.id),
-                    format!("remove what is left of it with `etcdctl member remove {}`", member.id),
-                );
-            } else {
-                check.ok(format!("the new member will be {url}"));
+    for round in context.goal.rounds() {
+        match new_peer_url(&members.list, &set.name, round.ordinal(set.start)) {
+            Err(error) => check.refuse(error.to_string(), "members must be named after their pods"),
+            Ok(url) => {
+                if let Some(member) = members.by_peer_url(&url) {
+                    check.refuse(
+                        format!("{url} is in the member list already, as {}", member.id),
+                        format!("remove what is left of it with `etcdctl member remove {}`", member.id),
+                    );
+                } else {
+                    check.ok(format!("the new member will be {url}"));
+                }
             }
         }
     }

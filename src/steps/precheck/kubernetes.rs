@@ -4,29 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    ConfigFile, DataDir, Delivery, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source, StateVariable,
-    partition_of, peers_in, strategy_is_on_delete,
+    ClaimPolicy, ConfigFile, DataDir, Delivery, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source,
+    StateVariable, Verb, VolumeKind, partition_of, peers_in, strategy_is_on_delete,
 };
 use crate::runbook::Finding;
-use crate::steps::patch_statefulset::{Obstacle, joining_edits, not_etcd};
+use crate::steps::edits::{Obstacle, template_edits};
+use crate::steps::not_etcd;
 
 pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     let mut all = Vec::new();
     all.extend(statefulset(context));
     all.extend(reconciler(context));
+    if context.goal.verb == Verb::Abort {
+        return all;
+    }
     if !context.resumes() {
         all.extend(at_rest(context));
     }
     all.extend(data_dir(context));
-    if context.grows() {
-        if !context.resumes() {
-            all.extend(template(context));
-            all.extend(claims(context));
-            all.extend(volumes::checks(context));
-            all.extend(disk_pools::checks(context));
-        }
+    if (context.adds() || context.removes()) && !context.resumes() {
+        all.extend(template(context));
+    }
+    if context.grows() && !context.resumes() {
+        all.extend(claims(context));
+    }
+    if context.goal.verb == Verb::Replace && !context.resumes() {
+        all.extend(claims_to_renew(context));
+    }
+    if context.adds() && !context.resumes() {
+        all.extend(volumes::checks(context));
+        all.extend(disk_pools::checks(context));
+    }
+    if context.adds() {
         all.extend(service(context));
+    }
+    if context.grows() {
         all.extend(nodes(context));
+    }
+    if context.goal.from != context.goal.to {
         all.extend(size(context));
     }
     all.extend(spread(context));
@@ -76,7 +91,7 @@ fn at_rest(context: Context<'_>) -> Vec<Finding> {
     let observation = context.observation;
     let set = &observation.statefulset;
     let mut check = Check::new("at-rest");
-    for reason in Rollout::unrest(observation) {
+    for reason in Rollout::unrest_but(observation, context.leaving()) {
         check.refuse(reason, "wait for the rollout to end, or mend the pod, and run again");
     }
     // With a record of ours the guard explains them: a deferred rollout is carried along.
@@ -98,6 +113,9 @@ fn at_rest(context: Context<'_>) -> Vec<Finding> {
             "finish or take back that rollout first, so that the new member does not start on an untried template",
         );
     }
+    if context.leaving().is_some() {
+        return check.end("the pods that stay are ready, no rollout under way");
+    }
     check.end(format!("{} of {} pods ready, no rollout under way", observation.pods.len(), set.replicas))
 }
 
@@ -113,7 +131,7 @@ fn data_dir(context: Context<'_>) -> Vec<Finding> {
         ),
         DataDir::NotOnClaim(place) => check.refuse(
             format!("{place}: a restarted member would come back empty under its old identity"),
-            "grow without restarting the old members: --rollout defer",
+            "change the size without restarting the others: --rollout defer",
         ),
     }
     check.end("")
@@ -121,10 +139,10 @@ fn data_dir(context: Context<'_>) -> Vec<Finding> {
 
 /// The questions that these checks need answered.
 pub(super) fn question(context: Context<'_>) -> Option<Question> {
-    if !context.grows() || context.resumes() {
+    if !(context.adds() || context.removes()) || context.resumes() {
         return None;
     }
-    match joining_edits(context.observation, context.goal) {
+    match template_edits(context.observation, &context.first_round()) {
         Err(Obstacle::Ask(question)) => Some(question),
         _ => None,
     }
@@ -134,8 +152,8 @@ pub(super) fn question(context: Context<'_>) -> Option<Question> {
 pub(super) fn reads_config_map(context: Context<'_>) -> bool {
     let set = &context.observation.statefulset;
     let template = &set.template;
-    let pod = set.pod_name(context.goal.new_ordinal(set.start));
-    context.grows()
+    let pod = set.pod_name(context.goal.ordinal(set.start));
+    (context.adds() || context.removes())
         && template.etcd().is_some_and(|(_, container)| {
             if let Some(file) = template.config_file(container, &pod) {
                 return matches!(file, ConfigFile::ConfigMap { .. });
@@ -157,7 +175,7 @@ fn template(context: Context<'_>) -> Vec<Finding> {
             "make sure that they do not tell the new member to found a cluster of its own",
         );
     }
-    match joining_edits(context.observation, context.goal) {
+    match template_edits(context.observation, &context.first_round()) {
         Err(Obstacle::Fact(fact)) => check.refuse(fact.fact, fact.advice),
         // The check of the members says why.
         Err(Obstacle::Ask(_) | Obstacle::Members) => {
@@ -207,7 +225,7 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
     let observation = context.observation;
     let set = &observation.statefulset;
     let mut check = Check::new("claims");
-    let ordinal = context.goal.new_ordinal(set.start);
+    let rounds = context.goal.rounds();
     let Some(claims) = observation.claims.known() else {
         // A claim that was overlooked would crash the new member on another one's data, so unknown is not enough.
         check.refuse(
@@ -216,18 +234,66 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
         );
         return check.end("");
     };
-    let wanted = observation.claim_names(ordinal);
+    let wanted: Vec<String> =
+        rounds.iter().flat_map(|round| observation.claim_names(round.ordinal(set.start))).collect();
     for claim in claims.iter().filter(|claim| wanted.contains(&claim.name)) {
+        if context.goal.claims == ClaimPolicy::Delete {
+            check.advise(
+                format!("claim {} exists already, made {}: it is deleted first", claim.name, claim.created),
+                "see that its data is not needed; it is named in a question of its own",
+            );
+            continue;
+        }
         check.refuse(
             format!(
                 "claim {} exists already, made {}: the new member would start with what an earlier one left in it",
                 claim.name, claim.created
             ),
-            format!("when its data is not needed: kubectl delete pvc -n {} {}", set.namespace, claim.name),
+            format!(
+                "when its data is not needed, say --claim delete, or: kubectl delete pvc -n {} {}",
+                set.namespace, claim.name
+            ),
         );
     }
     let names = if wanted.is_empty() { "no claims".to_owned() } else { format!("{} not there yet", wanted.join(", ")) };
     check.end(names)
+}
+
+/// What the old member left has to be known, or it could not be cleared away.
+fn claims_to_renew(context: Context<'_>) -> Vec<Finding> {
+    let observation = context.observation;
+    let set = &observation.statefulset;
+    let mut check = Check::new("claims");
+    let pod = set.pod_name(context.goal.ordinal(set.start));
+    let Some(claims) = observation.claims.known() else {
+        check.refuse(
+            format!("the claims could not be read: {}", observation.claims.reason().unwrap_or_default()),
+            "what the old member left has to be cleared away; ask for the permission to list claims",
+        );
+        return check.end("");
+    };
+    if let Some((_, container)) = set.template.etcd()
+        && let DataDir::NotOnClaim(place) = set.template.data_dir(container, &set.claim_templates)
+    {
+        let volumes = container.mounts.iter().filter_map(|mount| set.template.volumes.get(&mount.volume));
+        let lasting = |kind: &&VolumeKind| {
+            matches!(kind, VolumeKind::HostPath(_) | VolumeKind::Claim(_) | VolumeKind::Other(_))
+        };
+        if let Some(kind) = volumes.into_iter().find(lasting) {
+            check.refuse(
+                format!("{place}, and {kind} outlives the pod: the new member would start with what the old one left"),
+                "clear it by hand after `etcdctl member remove`, then add the member anew",
+            );
+        }
+    }
+    let names = observation.claim_names(context.goal.ordinal(set.start));
+    for claim in claims.iter().filter(|claim| names.contains(&claim.name)) {
+        check.advise(
+            format!("claim {} is deleted, and with it what the member in {pod} holds", claim.name),
+            "the others have the data; save what you want to look at later",
+        );
+    }
+    check.end(format!("what {pod} holds goes with the pod"))
 }
 
 fn service(context: Context<'_>) -> Vec<Finding> {
@@ -271,7 +337,7 @@ fn service(context: Context<'_>) -> Vec<Finding> {
 fn nodes(context: Context<'_>) -> Vec<Finding> {
     let observation = context.observation;
     let mut check = Check::new("nodes");
-    if observation.pod(context.goal.new_ordinal(observation.statefulset.start)).is_some_and(|pod| pod.node.is_some()) {
+    if observation.pod(context.goal.ordinal(observation.statefulset.start)).is_some_and(|pod| pod.node.is_some()) {
         return check.end("the new pod has its node");
     }
     let template = &observation.statefulset.template;
@@ -316,6 +382,12 @@ fn size(context: Context<'_>) -> Vec<Finding> {
     let goal = context.goal;
     let mut check = Check::new("size");
     match goal.to {
+        1 => check
+            .advise("one member survives the loss of none, and its disk is the only one", "keep a snapshot elsewhere"),
+        2 if goal.from > goal.to => check.advise(
+            "two members survive the loss of none: every restart of one stops the cluster",
+            "go on to one without delay, or stay at three",
+        ),
         2 => check.advise(
             "two members survive the loss of none: every restart of one stops the cluster",
             "go on to three without delay",

@@ -35,7 +35,27 @@ impl Context<'_> {
     }
 
     fn grows(&self) -> bool {
-        self.goal.verb != Verb::Settle
+        matches!(self.goal.verb, Verb::Up | Verb::Check)
+    }
+
+    /// Whether a member comes, in place of another or beside the others.
+    fn adds(&self) -> bool {
+        self.goal.adds()
+    }
+
+    /// Whether a member goes, so that nothing is asked of it and all of the others.
+    fn removes(&self) -> bool {
+        matches!(self.goal.verb, Verb::Down | Verb::Replace)
+    }
+
+    /// The goal of the first round.
+    fn first_round(&self) -> Goal {
+        self.goal.rounds().into_iter().next().unwrap_or_else(|| self.goal.clone())
+    }
+
+    /// The ordinal whose member goes first, where one does.
+    fn leaving(&self) -> Option<i32> {
+        self.removes().then(|| self.first_round().ordinal(self.observation.statefulset.start))
     }
 }
 
@@ -118,8 +138,9 @@ impl Step for Precheck {
         findings.extend(etcd::checks(context));
         findings.extend(neighbours::checks(context));
         findings.extend(deployment::checks(context));
-        if findings.iter().all(|finding| finding.level != Level::Refused) && !context.resumes() {
-            match hashes(observation, goal) {
+        let compares = !context.resumes() && goal.verb != Verb::Abort;
+        if findings.iter().all(|finding| finding.level != Level::Refused) && compares {
+            match hashes(&staying(context), goal) {
                 Ok(finding) => findings.push(finding),
                 Err(verdict) => return *verdict,
             }
@@ -143,6 +164,19 @@ impl Step for Precheck {
         }
         Verdict::Done(Done { proof, findings })
     }
+}
+
+/// The observation without the member that is to go.
+fn staying(context: Context<'_>) -> Observation {
+    let mut observation = context.observation.clone();
+    if let Some(ordinal) = context.leaving() {
+        let id = context.observation.member_of_ordinal(ordinal).map(|member| member.id);
+        observation.statuses.remove(&context.observation.statefulset.pod_name(ordinal));
+        if let Some(members) = observation.members.known_mut() {
+            members.list.retain(|member| Some(member.id) != id);
+        }
+    }
+    observation
 }
 
 /// Hashes come last: they are dear, and asked for only where everything else is fine.

@@ -1,7 +1,9 @@
 //! Whether the API server would allow the calls that the run needs.
 
 use super::{Check, Context, kubernetes, volumes};
-use crate::model::{Answer, Join, Known, Permission, Question, RolloutPolicy, Via, strategy_is_on_delete};
+use crate::model::{
+    Answer, ClaimPolicy, Join, Known, Permission, Question, RolloutPolicy, Verb, Via, Volume, strategy_is_on_delete,
+};
 use crate::runbook::Finding;
 
 /// How much a missing permission matters.
@@ -58,6 +60,10 @@ const VOLUME_ROWS: &[Row] = &[
     ("", "persistentvolumes", "create", false, Need::Required),
 ];
 
+/// Where claims are deleted, and with them volumes that were made by hand.
+const CLAIM_ROWS: &[Row] = &[("", "persistentvolumeclaims", "delete", true, Need::Required)];
+const HAND_MADE_ROWS: &[Row] = &[("", "persistentvolumes", "delete", false, Need::Required)];
+
 /// Where the list of peers is in a ConfigMap.
 const CONFIG_MAP_ROWS: &[Row] =
     &[("", "configmaps", "get", true, Need::Required), ("", "configmaps", "patch", true, Need::Required)];
@@ -70,7 +76,10 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
     let restores = (on_delete || set.ordered_ready)
         && context.grows()
         && matches!(Join::of(context.observation, context.goal), Ok(Join::Bypass { .. }));
-    let deletes = settles || restores;
+    let claims = !set.claim_templates.is_empty()
+        && (context.goal.verb == Verb::Replace || context.goal.claims == ClaimPolicy::Delete);
+    let by_hand = claims && context.observation.volumes.is_known_and(|volumes| volumes.iter().any(Volume::by_hand));
+    let deletes = settles || restores || context.goal.verb == Verb::Replace;
     let delete: Row = ("", "pods", "delete", true, Need::Required);
     let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };
     let maps: &[Row] = if kubernetes::reads_config_map(context) { CONFIG_MAP_ROWS } else { &[] };
@@ -79,7 +88,9 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
         Via::Exec => EXEC_ROWS,
         Via::Direct => &[],
     };
-    let conditional = [way, volumes, maps].concat();
+    let claims: &[Row] = if claims { CLAIM_ROWS } else { &[] };
+    let hand_made: &[Row] = if by_hand { HAND_MADE_ROWS } else { &[] };
+    let conditional = [way, volumes, maps, claims, hand_made].concat();
     ROWS.iter().copied().chain(deletes.then_some(delete)).chain(conditional)
 }
 

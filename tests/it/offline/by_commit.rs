@@ -252,7 +252,9 @@ async fn what_was_begun_one_way_is_finished_that_way() {
     world.faults.push(("patch-statefulset", TroubleKind::Refused, 1, false));
     let observation = world.observation.clone();
     let goal = Goal::resolve(&up_to(3, "first"), &observation).unwrap();
-    Run::new(steps::up(), goal, &mut world, &mut heard, Interrupt::default(), YES).drive(observation).await;
+    Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, Interrupt::default(), YES)
+        .drive(observation)
+        .await;
     let mut request = up_to(3, "second");
     request.gitops = Some(by_commit(2, rok_deploy()).1);
     assert!(contradiction(request, &world.observation).contains("without --gitops"));

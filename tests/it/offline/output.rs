@@ -45,7 +45,7 @@ pub(super) async fn shown(
     let mut request = up_to(observation.statefulset.replicas + 1, "run");
     request.rollout = rollout;
     let goal = Goal::resolve(&request, &observation).unwrap();
-    let run = Run::new(steps::up(), goal, world, &mut console, Interrupt::default(), options);
+    let run = Run::new(steps::towards(&goal, &observation), goal, world, &mut console, Interrupt::default(), options);
     run.drive(observation).await;
     console.end(0);
     (out.text(), err.text())

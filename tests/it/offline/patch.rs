@@ -70,9 +70,10 @@ fn replicas_template_and_guard_change_in_one_patch() {
         } else {
             assert_eq!(object["spec"]["updateStrategy"]["rollingUpdate"]["partition"], 2);
         }
+        let observation = observation.after(&change);
         let lower = Change::LowerPartition {
             frees: None,
-            from: observation.after(&change).statefulset.strategy,
+            from: observation.statefulset.strategy.clone(),
             to: strategy.clone(),
         };
         apply(&mut object, &lower, &observation).unwrap();

@@ -163,7 +163,9 @@ impl Reporter for Heard {
 async fn drive(world: &mut Foreseen, heard: &mut Heard, to: i32, run: &str, options: Options) -> Summary {
     let observation = world.observation.clone();
     let goal = Goal::resolve(&up_to(to, run), &observation).expect("a goal");
-    Run::new(steps::up(), goal, world, heard, Interrupt::default(), options).drive(observation).await
+    Run::new(steps::towards(&goal, &observation), goal, world, heard, Interrupt::default(), options)
+        .drive(observation)
+        .await
 }
 
 pub(super) const YES: Options = Options { yes: true, dry_run: false };
@@ -190,7 +192,7 @@ async fn two_become_three() {
     );
     assert_eq!(world.observation.statefulset.strategy, before);
     assert_eq!((world.locked, world.released), (1, 1));
-    assert_eq!(summary.steps.len(), 11);
+    assert_eq!(summary.steps.len(), 12);
     assert!(heard.asked.is_empty());
 }
 
@@ -318,7 +320,7 @@ async fn settling_what_others_have_settled_clears_the_record() {
     request.rollout = Some(etcd_scale::model::RolloutPolicy::Defer);
     let goal = Goal::resolve(&request, &world.observation).unwrap();
     let observation = world.observation.clone();
-    let run = Run::new(steps::up(), goal, &mut world, &mut heard, Interrupt::default(), YES);
+    let run = Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, Interrupt::default(), YES);
     assert_eq!(run.drive(observation).await.outcome, Outcome::Done);
     // Somebody brings the template along and puts the strategy back.
     world.observation.statefulset.strategy = rok(3).statefulset.strategy;
@@ -407,7 +409,8 @@ async fn a_run_cut_off_after_any_change_is_finished_by_the_next() {
         let goal = Goal::resolve(&request, &world.observation).expect("a goal");
         assert_eq!(goal.to, 3);
         let observation = world.observation.clone();
-        let run = Run::new(steps::up(), goal, &mut world, &mut heard, Interrupt::default(), YES);
+        let run =
+            Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, Interrupt::default(), YES);
         let summary = run.drive(observation).await;
         assert_eq!(summary.outcome, Outcome::Done, "cut before {name}");
         assert_eq!(world.observation.members.known().unwrap().voters().count(), 3, "cut before {name}");
@@ -423,7 +426,7 @@ async fn an_interrupt_stops_before_the_next_change() {
     let goal = Goal::resolve(&up_to(3, "run"), &observation).unwrap();
     let interrupt = Interrupt::default();
     interrupt.raise(2);
-    let run = Run::new(steps::up(), goal, &mut world, &mut heard, interrupt, YES);
+    let run = Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, interrupt, YES);
     let summary = run.drive(observation).await;
     assert_eq!(summary.outcome, Outcome::Interrupted { signal: 2 });
     assert!(world.applied.is_empty());

@@ -79,6 +79,7 @@ pub(super) fn rok(size: i32) -> Observation {
     };
     let claim = |ordinal: i32| Claim {
         name: format!("data-rok-etcd-{ordinal}"),
+        terminating: false,
         uid: format!("claim-{ordinal}"),
         phase: "Bound".into(),
         volume: None,
@@ -194,6 +195,8 @@ pub(super) fn up_to(to: i32, run: &str) -> Request {
         verb: Verb::Up,
         to: Some(to),
         by: None,
+        replacement: None,
+        claims: None,
         rollout: None,
         hash: None,
         deep: false,
@@ -277,6 +280,7 @@ pub(super) fn peer(ordinal: i32) -> String {
 /// The volume of an ordinal, as in the guide.
 fn volume(ordinal: i32) -> Volume {
     Volume {
+        uid: String::new(),
         name: format!("etcd-volume-{ordinal}"),
         phase: "Bound".into(),
         capacity: "2Gi".into(),

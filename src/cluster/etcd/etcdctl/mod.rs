@@ -184,6 +184,10 @@ impl Etcdctl {
         self.run("promote the member", limit, &["member", "promote", &member.to_string()]).await.map(|_| ())
     }
 
+    pub(super) async fn remove_member(&self, member: MemberId, limit: Duration) -> Result<(), Trouble> {
+        self.run("remove the member", limit, &["member", "remove", &member.to_string()]).await.map(|_| ())
+    }
+
     pub(super) async fn move_leader(&self, to: MemberId, limit: Duration) -> Result<(), Trouble> {
         self.run("move leadership", limit, &["move-leader", &to.to_string()]).await.map(|_| ())
     }
