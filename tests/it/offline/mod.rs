@@ -4,6 +4,7 @@ mod by_commit;
 mod config_file;
 mod disk_pools;
 mod keys;
+mod life;
 mod output;
 mod patch;
 mod peer_list;

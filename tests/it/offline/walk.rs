@@ -2,10 +2,11 @@
 //! fail and come back at any of them, and the promises must hold in all.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use etcd_scale::model::{
-    Answer, Change, Delivery, Goal, GoalRefusal, JoinChoice, Known, Move, Observation, Request, RolloutPolicy,
+    Answer, Change, Delivery, Goal, GoalRefusal, JoinChoice, Known, Move, Observation, Request, RolloutPolicy, Verb,
     healthy_for_change, partition_of, quorum, strategy_is_on_delete,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
@@ -22,14 +23,14 @@ struct State {
 }
 
 /// What the tool does in a state.
-enum Act {
+pub(super) enum Act {
     Change(Box<Change>),
     Wait,
     Refused,
     Reached,
 }
 
-struct Walk {
+pub(super) struct Walk {
     request: Request,
     steps: Vec<Box<dyn Step>>,
     start: Observation,
@@ -41,23 +42,36 @@ struct Walk {
 
 /// What was found in a walk.
 #[derive(Debug, Default)]
-struct Found {
-    states: usize,
-    reached: usize,
-    refused: usize,
+pub(super) struct Found {
+    pub(super) states: usize,
+    pub(super) reached: usize,
+    pub(super) refused: usize,
 }
 
 impl Walk {
-    fn new(start: Observation, request: Request, failures: usize) -> Self {
+    pub(super) fn new(start: Observation, request: Request, failures: usize) -> Self {
         let restores = start.statefulset.strategy.clone();
-        let steps = if request.gitops.is_some() { steps::up_by_commit() } else { steps::up() };
+        let size = start.statefulset.replicas;
+        let to = request.to.unwrap_or(size);
+        let steps = match request.verb {
+            Verb::Up if request.gitops.is_some() => steps::up_by_commit(),
+            Verb::Up => steps::up(&(size + 1..=to).collect::<Vec<_>>()),
+            Verb::Down => steps::down(&(to..size).rev().collect::<Vec<_>>()),
+            Verb::Replace => steps::replace(),
+            verb => panic!("{verb:?} is not walked from its start"),
+        };
         Self { request, steps, start, restores, failures }
     }
 
+    /// A walk of given steps, from wherever a cluster stands.
+    pub(super) fn of(start: Observation, request: Request, steps: Vec<Box<dyn Step>>, restores: Value) -> Self {
+        Self { request, steps, start, restores, failures: 0 }
+    }
+
     /// Breadth first over all states. Panics with the shortest way to a broken promise.
-    fn all(&self) -> Found {
+    pub(super) fn all(&self) -> Found {
         let first = State { observation: self.start.clone(), step: None };
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut seen: HashMap<(u64, u64), usize> = HashMap::new();
         let mut states: Vec<(State, Option<(usize, String)>)> = Vec::new();
         let mut edges: Vec<Vec<usize>> = Vec::new();
         let mut ends: Vec<bool> = Vec::new();
@@ -123,6 +137,11 @@ impl Walk {
         let mut end = false;
         let observation = &state.observation;
         match state.step {
+            None if self.is_replaced(observation) => {
+                self.check_goal(observation, way);
+                found.reached += 1;
+                end = true;
+            }
             None => match Goal::resolve(&self.request, observation) {
                 Ok(_) => nexts.push(("started".to_owned(), State { step: Some(0), ..state.clone() })),
                 Err(GoalRefusal::NothingToDo(_)) => {
@@ -175,12 +194,12 @@ impl Walk {
         (nexts, end)
     }
 
-    fn name(&self, at: usize) -> &'static str {
+    pub(super) fn name(&self, at: usize) -> &'static str {
         self.steps.get(at).map_or("the end", |step| step.name())
     }
 
     /// Walks the tool on from a step until it does something that takes the world.
-    fn act(&self, seen: &Observation, from: usize) -> (usize, Act) {
+    pub(super) fn act(&self, seen: &Observation, from: usize) -> (usize, Act) {
         let Ok(goal) = Goal::resolve(&self.request, seen) else {
             // A run keeps its goal; resolving fails only where the size is reached and the record gone.
             return (self.steps.len(), Act::Reached);
@@ -221,18 +240,24 @@ impl Walk {
         }
     }
 
-    fn check_goal(&self, observation: &Observation, way: &dyn Fn() -> String) {
+    pub(super) fn check_goal(&self, observation: &Observation, way: &dyn Fn() -> String) {
         let set = &observation.statefulset;
         let members = observation.members.known().unwrap();
-        let to = self.request.to.unwrap();
+        let to = self.to();
         let right = members.voters().count() == usize::try_from(to).unwrap()
             && members.learners().count() == 0
             && set.replicas == to;
         assert!(right, "called reached:\n{}", way());
+        if let Some(ordinal) = self.replaces() {
+            let old = self.start.member_of_ordinal(ordinal).map(|member| member.id);
+            assert_ne!(observation.member_of_ordinal(ordinal).map(|member| member.id), old, "the old one:\n{}", way());
+        }
         // Where volumes are made by hand, each member has one for each of its claims.
         let volumes = observation.volumes.known().unwrap().len();
         assert!(
-            volumes == 0 || volumes == usize::try_from(to).unwrap() * set.claim_templates.len(),
+            self.request.verb != Verb::Up
+                || volumes == 0
+                || volumes == usize::try_from(to).unwrap() * set.claim_templates.len(),
             "{volumes} volumes:\n{}",
             way()
         );
@@ -245,8 +270,28 @@ impl Walk {
         }
     }
 
+    /// The size to reach.
+    fn to(&self) -> i32 {
+        self.request.to.unwrap_or(self.start.statefulset.replicas)
+    }
+
+    /// Whether a replacement is over. Asked for again, it would begin another.
+    fn is_replaced(&self, observation: &Observation) -> bool {
+        let old = |ordinal| self.start.member_of_ordinal(ordinal).map(|member| member.id);
+        observation.statefulset.run_annotation().is_none()
+            && self.replaces().is_some_and(|ordinal| {
+                let member = observation.member_of_ordinal(ordinal);
+                member.is_some_and(|member| Some(member.id) != old(ordinal) && !member.learner)
+            })
+    }
+
+    /// The ordinal whose member is replaced.
+    fn replaces(&self) -> Option<i32> {
+        self.request.replacement.as_ref().and_then(|replacement| replacement.pod.rsplit_once('-')?.1.parse().ok())
+    }
+
     /// The promises of a change, at the moment it is made.
-    fn check_change(&self, observation: &Observation, change: &Change, way: &dyn Fn() -> String) {
+    pub(super) fn check_change(&self, observation: &Observation, change: &Change, way: &dyn Fn() -> String) {
         let set = &observation.statefulset;
         let members = observation.members.known().unwrap();
         let healthy = |own| healthy_for_change(observation, own).is_empty();
@@ -263,7 +308,16 @@ impl Walk {
                 assert!(learner.raft_applied >= leader.raft_index, "promoted too early:\n{}", way());
                 assert!(self.request.gitops.is_none() || self.guarded(observation), "unguarded:\n{}", way());
             }
-            Change::PatchStatefulSet { strategy, .. } => {
+            Change::PatchStatefulSet { from, to, .. } if self.request.verb != Verb::Up => {
+                let beyond = set.start + to..set.start + from;
+                for ordinal in beyond {
+                    assert_eq!(observation.member_of_ordinal(ordinal), None, "its pod goes before it:\n{}", way());
+                }
+                let next = observation.after(change);
+                let restarts = next.moves().into_iter().any(|step| matches!(step, Move::PodReplaced(_)));
+                assert!(!restarts, "a pod that stays would restart:\n{}", way());
+            }
+            Change::PatchStatefulSet { from, strategy, .. } => {
                 let joins = |observation: &Observation| {
                     observation.statefulset.template.etcd().is_some_and(|(_, c)| c.joins_by_itself().is_some())
                 };
@@ -274,7 +328,9 @@ impl Walk {
                     assert_eq!(members.learners().count(), 1, "a pod without a member:\n{}", way());
                 }
                 let next = observation.after(change);
-                let guarded = self.guarded(&next);
+                let guarded = strategy_is_on_delete(&next.statefulset.strategy)
+                    || partition_of(&next.statefulset.strategy) == *from
+                    || (self.request.gitops.is_some() && self.guarded(&next));
                 assert!(guarded && (strategy.is_some() || strategy_is_on_delete(&set.strategy)), "{}", way());
                 assert!(
                     !next.moves().iter().any(|step| matches!(step, Move::PodReplaced(_))),
@@ -290,6 +346,12 @@ impl Walk {
                     self.check_restart(observation, pod, down, way);
                 }
             }
+            Change::RemoveMember { .. } | Change::DeleteClaim { .. } => check_removal(observation, change, way),
+            // A pod whose member is gone, or not added yet, serves nobody.
+            Change::DeletePod { pod, .. }
+                if self.replaces().is_some_and(|ordinal| {
+                    *pod == set.pod_name(ordinal) && observation.member_of_ordinal(ordinal).is_none()
+                }) => {}
             // The learner's pod may go at any time.
             Change::DeletePod { pod, .. }
                 if members.learners().any(|learner| observation.pod_of(learner).is_some_and(|p| p.name == *pod)) => {}
@@ -320,6 +382,9 @@ impl Walk {
                 assert!(committed(observation), "applied before the commit:\n{}", way());
             }
             Change::SaveSnapshot { .. }
+            | Change::TakeBack { .. }
+            | Change::NoteUsedPath { .. }
+            | Change::DeleteVolume { .. }
             | Change::PushCommit { .. }
             | Change::OpenRun { .. }
             | Change::PatchConfigMap { .. }
@@ -346,6 +411,29 @@ impl Walk {
     }
 }
 
+/// The promises of a change that takes something away.
+fn check_removal(observation: &Observation, change: &Change, way: &dyn Fn() -> String) {
+    let members = observation.members.known().unwrap();
+    match change {
+        // A learner, or one that never started, counts for nothing that stands.
+        Change::RemoveMember { member, .. }
+            if members.by_id(*member).is_some_and(|one| one.learner || !one.started()) => {}
+        Change::RemoveMember { member, .. } => {
+            let others: Vec<_> = members.voters().filter(|voter| voter.id != *member).collect();
+            let up = others.iter().filter(|voter| observation.status_of(voter.id).is_some()).count();
+            assert_ne!(observation.leader(), Some(*member), "the leader is removed:\n{}", way());
+            assert_eq!(up, others.len(), "removed while another is down:\n{}", way());
+            assert!(up >= quorum(members.voters().count() - 1) && up > 0, "no quorum is left:\n{}", way());
+            assert!(members.list.iter().all(etcd_scale::model::Member::started), "two unstarted:\n{}", way());
+        }
+        Change::DeleteClaim { claim, .. } => {
+            let ordinal: i32 = claim.rsplit_once('-').unwrap().1.parse().unwrap();
+            assert_eq!(observation.member_of_ordinal(ordinal), None, "data of a member:\n{}", way());
+        }
+        _ => {}
+    }
+}
+
 /// The command that applies ends with the run that has started it.
 fn without_command(observation: &Observation) -> Observation {
     let mut observation = observation.clone();
@@ -361,7 +449,7 @@ fn committed(observation: &Observation) -> bool {
 }
 
 /// Without a quorum nobody serves a linearizable read, and what a member lists is its own copy.
-fn settle_quorum(observation: &mut Observation) {
+pub(super) fn settle_quorum(observation: &mut Observation) {
     let Known::Known(members) = &observation.members else { return };
     let up = members.voters().filter(|voter| observation.status_of(voter.id).is_some()).count();
     let stands = up >= quorum(members.voters().count()) && observation.leader_status().is_some();
@@ -377,13 +465,18 @@ fn settle_quorum(observation: &mut Observation) {
     }
 }
 
-fn key(state: &State) -> String {
-    let mut observation = state.observation.clone();
-    // The repository is a part of the world. What else it has, and the whole specification, follows from the rest.
-    let committed = committed(&observation);
-    observation.answers.clear();
-    observation.statefulset.spec = Value::Null;
-    format!("{:?} {committed} {}", state.step, serde_json::to_string(&observation).unwrap())
+/// All that tells one state from another, as a hash. The template goes by its revision, and what never changes is left
+/// out. Two of 64 bits, so that no two states are ever taken for one.
+fn key(state: &State) -> (u64, u64) {
+    let Observation { statefulset: set, pods, claims, volumes, members, statuses, delivering, .. } = &state.observation;
+    let hash = |seed: u8| {
+        let mut hasher = DefaultHasher::new();
+        (seed, state.step, committed(&state.observation)).hash(&mut hasher);
+        (set.replicas, &set.strategy, &set.update_revision, &set.current_revision, &set.annotations).hash(&mut hasher);
+        (pods, claims, volumes, members, statuses, delivering).hash(&mut hasher);
+        hasher.finish()
+    };
+    (hash(0), hash(1))
 }
 
 fn way(states: &[(State, Option<(usize, String)>)], mut at: usize) -> String {
@@ -396,7 +489,7 @@ fn way(states: &[(State, Option<(usize, String)>)], mut at: usize) -> String {
     steps.join("\n")
 }
 
-fn walk(start: Observation, request: Request, failures: usize) -> Found {
+pub(super) fn walk(start: Observation, request: Request, failures: usize) -> Found {
     let found = Walk::new(start, request, failures).all();
     assert!(found.reached > 0, "the goal is never reached: {found:?}");
     found
