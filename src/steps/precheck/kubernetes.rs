@@ -276,9 +276,8 @@ fn claims_to_renew(context: Context<'_>) -> Vec<Finding> {
         && let DataDir::NotOnClaim(place) = set.template.data_dir(container, &set.claim_templates)
     {
         let volumes = container.mounts.iter().filter_map(|mount| set.template.volumes.get(&mount.volume));
-        let lasting = |kind: &&VolumeKind| {
-            matches!(kind, VolumeKind::HostPath(_) | VolumeKind::Claim(_) | VolumeKind::Other(_))
-        };
+        let lasting =
+            |kind: &&VolumeKind| matches!(kind, VolumeKind::HostPath(_) | VolumeKind::Claim(_) | VolumeKind::Other(_));
         if let Some(kind) = volumes.into_iter().find(lasting) {
             check.refuse(
                 format!("{place}, and {kind} outlives the pod: the new member would start with what the old one left"),

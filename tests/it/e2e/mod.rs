@@ -6,8 +6,10 @@
 //! `E2E_35` for the tests on etcd 3.5, `E2E_PULL_POLICY`, and `E2E_STORAGE_CLASS`. `E2E_KILLS` is the number of rounds of
 //! killing a run, `E2E_VIA` the way to etcd, `E2E_SEED` repeats one.
 
+mod abort;
 mod access;
 mod cut_off;
+mod down;
 mod fleet;
 mod gitops;
 mod inactive;
@@ -15,6 +17,8 @@ mod places;
 mod prompts;
 mod puls8;
 mod refusals;
+mod replace;
+mod rounds;
 mod self_joining;
 mod settle;
 mod stillborn;

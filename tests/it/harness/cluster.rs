@@ -46,7 +46,7 @@ impl Cluster {
             return program;
         }
         // What exec cannot stream has to be declined.
-        let declined = via == "exec" && matches!(arguments, ["up" | "check", ..]);
+        let declined = via == "exec" && matches!(arguments, ["up" | "down" | "replace" | "check", ..]);
         let snapshot = arguments.iter().any(|word| word.ends_with("snapshot"));
         let program = program.arguments(&["--via", &via]);
         if declined && !snapshot { program.arguments(&["--no-snapshot"]) } else { program }
@@ -70,9 +70,10 @@ impl Cluster {
         api::get("statefulset", SET, self.name())
     }
 
+    /// The pods of the StatefulSet.
     #[track_caller]
     pub(crate) fn pods(&self) -> Vec<Value> {
-        self.list("pod")
+        api::list(&["pod"], self.name(), &format!("app={SET}"))
     }
 
     #[track_caller]
@@ -154,6 +155,37 @@ impl Cluster {
             let (leader, _) = self.leader();
             if leader == name { Ok(()) } else { Err(format!("{leader} leads")) }
         });
+    }
+
+    /// Empties a member's data directory and ends its process: it comes back with nothing, under its old identity.
+    pub(crate) fn empty(&self, pod: &str) {
+        self.spoil(pod, "rm -rf /store/*");
+    }
+
+    /// Spoils a member's database and log, so that it cannot start.
+    pub(crate) fn corrupt(&self, pod: &str) {
+        self.spoil(
+            pod,
+            "for f in /store/*/member/snap/db /store/*/member/wal/*.wal; do [ -e $f ] && echo x > $f; done",
+        );
+    }
+
+    fn spoil(&self, pod: &str, command: &str) {
+        // The answer may be lost with the container.
+        drop(self.try_exec(pod, &["sh", "-c", &format!("{command}; kill 1")]));
+        eventually("the member to be missed", || {
+            let pods = self.pods();
+            let hit = pods.iter().find(|candidate| name_of(candidate) == pod).ok_or("no such pod")?;
+            let containers = hit["status"]["containerStatuses"].as_array().map_or(&[][..], Vec::as_slice);
+            let restarted = containers.iter().any(|container| container["restartCount"] != 0);
+            if is_up(hit) || !restarted { Err(hit["status"].to_string()) } else { Ok(()) }
+        });
+    }
+
+    /// Names of the claims.
+    #[track_caller]
+    pub(crate) fn claims(&self) -> BTreeSet<String> {
+        self.list("persistentvolumeclaim").iter().map(name_of).collect()
     }
 
     /// Stops a member's process without ending it. The cluster must have been launched with [`super::Launch::Child`].

@@ -11,6 +11,7 @@ mod patience;
 mod pod_watch;
 mod program;
 mod standing;
+mod writer;
 
 pub(super) use api::{RUNTIME, create, get, list};
 pub(super) use certificates::{Pem, Secured};
@@ -25,6 +26,7 @@ pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;
 pub(super) use program::{Ended, Program, Running, assert_plain};
 pub(super) use standing::{Member, Standing};
+pub(super) use writer::Writer;
 
 /// A setting of the suite from the environment.
 pub(crate) fn setting(name: &str, default: &str) -> String {

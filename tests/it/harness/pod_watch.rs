@@ -73,10 +73,20 @@ impl PodWatch {
     /// exist yet is down.
     #[track_caller]
     pub(crate) fn had_one_down_at_most(&self, cluster: &Cluster, size: usize) {
+        self.never_had_two_down(cluster, (0..size).map(|ordinal| (pod(ordinal), ordinal + 1 < size)).collect());
+    }
+
+    /// Proves the same of the `there` pods that the watch began with, and of others from when they are there.
+    #[track_caller]
+    pub(crate) fn had_one_of_those_down_at_most(&self, cluster: &Cluster, there: usize) {
+        self.never_had_two_down(cluster, (0..there).map(|ordinal| (pod(ordinal), true)).collect());
+    }
+
+    #[track_caller]
+    fn never_had_two_down(&self, cluster: &Cluster, mut up: BTreeMap<String, bool>) {
         self.catches_up(cluster);
-        let seen = lock(&self.seen).clone();
         // The watch begins with those that are there, one after the other.
-        let mut up: BTreeMap<String, bool> = (0..size).map(|ordinal| (pod(ordinal), ordinal + 1 < size)).collect();
+        let seen = lock(&self.seen).clone();
         let mut story = String::new();
         let mut most = 0;
         for seen in seen {

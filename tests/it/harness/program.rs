@@ -278,12 +278,13 @@ impl Ended {
         self.events().iter().filter_map(Event::change_started).cloned().collect()
     }
 
-    /// The kinds of those in the cluster. In its first seconds etcd refuses a member, which is tried again: that is one.
+    /// The kinds of those in the cluster. In its first seconds, and after an election, etcd refuses to add or remove a
+    /// member, which is tried again: that is one.
     #[track_caller]
     pub(crate) fn kinds(&self) -> Vec<String> {
         let kind = |change: &Value| change["kind"].as_str().unwrap_or_default().to_owned();
         let mut kinds: Vec<_> = self.changes().iter().map(kind).filter(|kind| kind != "save-snapshot").collect();
-        kinds.dedup_by(|one, other| one == other && one == "add-learner");
+        kinds.dedup_by(|one, other| one == other && (one == "add-learner" || one == "remove-member"));
         kinds
     }
 }

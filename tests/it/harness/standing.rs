@@ -15,7 +15,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(super) fn all(list: &Value) -> Vec<Self> {
+    pub(crate) fn all(list: &Value) -> Vec<Self> {
         let mut members: Vec<Self> = list["members"]
             .as_array()
             .into_iter()

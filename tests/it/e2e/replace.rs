@@ -1,0 +1,130 @@
+//! `replace`: a member that is dead, corrupt or has lost its data comes back with the data of the others.
+
+use serde_json::json;
+
+use crate::harness::{Cluster, Manifest, Member, Peers, PodWatch, eventually};
+
+use super::cut_off::{kill_after, rounds};
+
+/// A replacement tells about this many events.
+const EVENTS: usize = 60;
+
+fn id_of(cluster: &Cluster, pod: &str) -> u64 {
+    let members = cluster.members();
+    members.iter().find(|member| member.name.starts_with(pod)).expect("a member of that pod").id
+}
+
+/// Every ordinal in turn, each broken in the same way.
+fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
+    let cluster = Manifest::new().replicas(3).start(test);
+    let strategy = cluster.strategy();
+    cluster.exec("etcd-0", &["etcdctl", "put", "kept", "value"]);
+    // The middle one first: its template still says `new`, and its neighbours must not follow it.
+    for pod in ["etcd-1", "etcd-0", "etcd-2"] {
+        let other = if pod == "etcd-0" { "etcd-1" } else { "etcd-0" };
+        let old = id_of_any(&cluster, pod, other);
+        spoil(&cluster, pod);
+        let watch = PodWatch::of(&cluster);
+
+        let ended = cluster.run(&["replace", pod, "--yes", "-o", "ndjson"]);
+
+        ended.exits(0);
+        assert_eq!(ended.kinds()[..2], ["open-run", "remove-member"], "it goes before anything else\n{ended}");
+        cluster.has_voters(3);
+        cluster.has_no_traces();
+        assert_eq!(cluster.strategy(), strategy);
+        assert_ne!(id_of(&cluster, pod), old, "a removed id never comes back");
+        assert_eq!(cluster.exec(pod, &["etcdctl", "get", "kept", "--print-value-only"]).trim(), "value");
+        watch.had_one_of_those_down_at_most(&cluster, 3);
+    }
+    assert_eq!(cluster.variable("ETCD_INITIAL_CLUSTER_STATE").as_deref(), Some("existing"));
+    cluster.run(&["verify"]).exits(0);
+}
+
+fn id_of_any(cluster: &Cluster, pod: &str, ask: &str) -> u64 {
+    let list = cluster.exec(ask, &["etcdctl", "member", "list", "-w", "json"]);
+    let members = Member::all(&serde_json::from_str(&list).expect("JSON"));
+    members.iter().find(|member| member.name.starts_with(pod)).expect("a member of that pod").id
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn each_ordinal_with_its_data_emptied() {
+    each_ordinal("replace-empty", Cluster::empty);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn each_ordinal_with_its_data_corrupt() {
+    each_ordinal("replace-corrupt", Cluster::corrupt);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn on_a_volume_made_by_hand_it_gets_another_path() {
+    let cluster = Manifest::new().replicas(3).peers(Peers::Variable).by_hand().start("replace-by-hand");
+    cluster.empty("etcd-1");
+    cluster.run(&["replace", "etcd-1", "--yes", "--rollout", "defer"]).exits(0).says("DELETE volume");
+    cluster.has_voters(3);
+    let used = cluster.set()["metadata"]["annotations"]["etcd-scale.io/used-paths"].clone();
+    assert!(used.as_str().is_some_and(|used| used.contains("pod-1") || used.contains("etcd-1")), "{used}");
+    cluster.run(&["verify"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_healthy_member_and_a_lost_quorum_are_left_alone() {
+    let cluster = Manifest::new().replicas(3).start("replace-refused");
+    let before = cluster.standing();
+    cluster.run(&["replace", "etcd-1", "--yes"]).exits(3).says("is healthy").says("--force");
+    cluster.run(&["replace", "etcd-7", "--yes"]).exits(3).says("is no pod of").says("etcd-2");
+    assert_eq!(cluster.standing(), before);
+
+    let ended = cluster.run(&["replace", "etcd-2", "--force", "--yes", "--rollout", "defer"]);
+    ended.exits(0).says("has 3 members");
+    cluster.has_voters(3);
+    cluster.run(&["settle", "--yes"]).exits(0);
+    cluster.has_no_traces();
+
+    cluster.empty("etcd-1");
+    cluster.empty("etcd-2");
+    cluster.run(&["replace", "etcd-1", "--yes"]).exits(3).says("Nothing was changed");
+    let set = cluster.set();
+    assert_eq!(set["spec"]["replicas"], json!(3));
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_dead_member_is_named_by_status_with_the_command_that_helps() {
+    let cluster = Manifest::new().replicas(3).start("replace-status");
+    cluster.empty("etcd-2");
+    eventually("status to name it", || {
+        let status = cluster.run(&["status"]);
+        if status.stdout.contains("etcd-scale replace") && status.stdout.contains("etcd-2") {
+            Ok(())
+        } else {
+            Err(status.stdout)
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn killed_at_any_moment_and_run_again() {
+    rounds("kill-replace", |random, told| {
+        let cluster = Manifest::new().replicas(3).start("kill-replace");
+        let strategy = cluster.strategy();
+        cluster.empty("etcd-1");
+        let running = cluster.program(&["replace", "etcd-1", "--yes", "-o", "ndjson"]).start();
+        kill_after(running, random.usize(..EVENTS), told);
+
+        if cluster.record().is_some() || !cluster.unready().is_empty() {
+            cluster.run(&["replace", "etcd-1", "--yes"]).exits(0);
+        }
+
+        cluster.has_voters(3);
+        cluster.has_no_traces();
+        assert_eq!(cluster.strategy(), strategy);
+        cluster.run(&["verify"]).exits(0);
+    });
+}
