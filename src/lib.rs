@@ -33,9 +33,10 @@
 //! - [`runbook`]: the loop, verdicts, trail, plan and events. Knows no etcd and no Kubernetes.
 //! - [`model`]: observation, goal, stage, change, moves, membership and rollouts, pure.
 //!
-//! To add a check, write it in `steps/precheck` and give it an id. To add a step, add its file, list it with
-//! its verb in `steps/mod.rs` ([`steps::towards`]), and where it needs a new change, give that a variant in [`model::Change`], its prediction in
-//! `model/moves.rs` and its call in `cluster/world.rs` or `gitops/world.rs`: the compiler names the rest.
+//! To add a check, write it in `steps/precheck` and give it an id. To add a step, add its file, list it with its verb in
+//! `steps/mod.rs` ([`steps::towards`]), and where it needs a new change, give that a variant in [`model::Change`], its
+//! prediction in `model/moves.rs` and its call in `cluster/world.rs` or `gitops/world.rs`: the compiler names the rest. A
+//! verb that adds or removes several members repeats its steps, a round for each ([`model::Goal::rounds`]).
 
 pub mod cli;
 pub mod cluster;

@@ -417,7 +417,7 @@ impl Change {
             Self::PatchStatefulSet { from, to, .. } if from == to => "put the update strategy back".to_owned(),
             Self::PatchConfigMap { .. } => "set the keys back to their old values, and remove new ones".to_owned(),
             Self::PatchStatefulSet { from, to, .. } if to < from => {
-                format!("grow again: set replicas back to {from} only with a new learner in the member list")
+                format!("grow to {from} again; the member that went does not come back")
             }
             Self::PatchStatefulSet { from, .. } => {
                 format!("remove the new member, then set replicas back to {from} and the variables to their old values")

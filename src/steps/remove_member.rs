@@ -28,6 +28,13 @@ impl Step for RemoveMember {
         let Some(members) = observation.members.known().filter(|members| members.by_quorum) else {
             return members_to_answer(observation, goal);
         };
+        // Without a pattern in the peer URLs no member is ever found, which is not to say that there is none.
+        if observation.peer_url(ordinal).is_none() {
+            return Verdict::Refuse(Refusal::because(
+                format!("which member is that of {pod} cannot be told from the peer URLs"),
+                "members must be named after their pods for etcd-scale to remove one",
+            ));
+        }
         let mut found = observation.member_of_ordinal(ordinal);
         if goal.verb == Verb::Replace {
             let replaced = Record::replaced(goal, observation).and_then(|replaced| replaced.member);

@@ -71,10 +71,11 @@ fn status_needs_no_name() {
 #[test]
 fn every_option_that_the_readme_names_exists() {
     let readme = include_str!("../../README.md");
-    let help: String = ["up", "settle", "check", "status", "verify", "snapshot", "sandbox run"]
-        .iter()
-        .map(|verb| text(&etcd_scale(&verb.split(' ').chain(["--help"]).collect::<Vec<_>>()).stdout))
-        .collect();
+    let help: String =
+        ["up", "down", "replace", "abort", "settle", "check", "status", "verify", "snapshot", "sandbox run"]
+            .iter()
+            .map(|verb| text(&etcd_scale(&verb.split(' ').chain(["--help"]).collect::<Vec<_>>()).stdout))
+            .collect();
     // Transcripts show other programs' commands too.
     let own: Vec<&str> = readme.lines().filter(|line| !line.contains("etcdctl")).collect();
     let own = own.join("\n");
