@@ -140,7 +140,7 @@ fn tunnels_that_drop() {
     let cluster = Manifest::new().start("drop");
     let strategy = cluster.strategy();
     let mut running = cluster.program(&["up", "--yes", "-o", "ndjson"]).start();
-    running.until("the new member is waited for", |event| event.waits_in("wait-join"));
+    running.until("its pod is asked for", |event| event.applied("patch-statefulset"));
     for pod in ["etcd-0", "etcd-1"] {
         fault(&cluster, pod, &json!({"drop": {"pod": pod}}));
     }
