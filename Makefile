@@ -29,7 +29,7 @@ check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed
 
 e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
 	@.ci/need cargo cluster
-	$(E2E) --test-threads $(E2E_THREADS)
+	$(E2E) --test-threads $(E2E_THREADS) $(E2E_ARGUMENTS)
 
 build: ## Build the release program
 	@.ci/need cargo
