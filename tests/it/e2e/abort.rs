@@ -112,6 +112,12 @@ fn after_a_kill_at_any_moment_and_killed_itself() {
 
         let ended = cluster.run(&["abort", "--yes", "--claim", "delete"]);
 
+        if ended.stderr.contains("Nothing to do") && cluster.members().len() == 2 {
+            // Killed before anything was written down. The lock that it may have taken goes with the next run.
+            assert_eq!(cluster.record(), None);
+            assert_eq!(Before::of(&cluster), before);
+            return;
+        }
         if ended.code == Some(3) {
             ended.says("votes already");
             cluster.run(&["up", "--to", "3", "--yes"]).exits(0);
