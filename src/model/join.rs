@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::template::shell_words;
-use super::{Container, Fact, Goal, Observation};
+use super::{Container, Fact, Goal, Observation, Record};
 
 /// What was asked for about the way in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +91,7 @@ impl Join {
     /// The fact that forbids what was asked for.
     pub fn of(observation: &Observation, goal: &Goal) -> Result<Self, Fact> {
         let set = &observation.statefulset;
-        let written = set.readable_record().filter(|record| record.run == goal.run).or_else(|| goal.resumed.clone());
-        if let Some(record) = written {
+        if let Some(record) = Record::of_run(goal, observation) {
             // Its script has made the learner a member of its own making; `--join self` accepts that.
             let accepted = goal.join == JoinChoice::Itself && record.restored.is_some();
             return Ok(if accepted { Self::Itself } else { record.join });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandEdit, CommandPart, EnvEdit, Template, WordEdit};
+use super::{CommandEdit, EnvEdit, Template, WordEdit};
 
 /// What a patch has changed in the StatefulSet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,11 +35,8 @@ impl Patched {
             container.is_some_and(|container| container.literal(&edit.name) == Some(edit.to.as_str()))
         });
         let words = self.words.iter().all(|edit| {
-            let list = template.containers.get(edit.container).map(|container| match edit.part {
-                CommandPart::Command => &container.command,
-                CommandPart::Args => &container.args,
-            });
-            list.and_then(|list| list.get(edit.index)) == Some(&edit.to)
+            let container = template.containers.get(edit.container);
+            container.and_then(|container| container.list(edit.part).get(edit.index)) == Some(&edit.to)
         });
         env && words
     }

@@ -151,9 +151,7 @@ impl Record {
                 .map(|gitops| gitops.overlay.clone())
                 .or_else(|| first.and_then(|record| record.overlay.clone())),
             claims: goal.claims,
-            replaced: first
-                .and_then(|record| record.replaced.clone())
-                .or_else(|| goal.replaces.map(|ordinal| Replaced::of(observation, ordinal))),
+            replaced: Self::replaced(goal, observation),
             patched: first.and_then(|record| record.patched.clone()),
         }
     }

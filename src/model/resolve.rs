@@ -39,14 +39,8 @@ impl Goal {
             if record.verb != Verb::Up {
                 return Err(unfinished(set, &record));
             }
-            if let Some(to) = request.to.filter(|to| *to != record.to) {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!(
-                        "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
-                        record.by, record.from, record.to
-                    ),
-                    advice: format!("finish it first: {} --to {}", command("up"), record.to),
-                });
+            if let Some(refusal) = another_size(request, set, &record) {
+                return Err(refusal);
             }
             if let Some(refusal) = Self::another_way(request, &record) {
                 return Err(refusal);
@@ -176,14 +170,8 @@ impl Goal {
             if record.verb != Verb::Down {
                 return Err(unfinished(set, &record));
             }
-            if let Some(to) = request.to.filter(|to| *to != record.to) {
-                return Err(GoalRefusal::Contradiction {
-                    fact: format!(
-                        "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
-                        record.by, record.from, record.to
-                    ),
-                    advice: format!("finish it first: {} --to {}", command(Verb::Down), record.to),
-                });
+            if let Some(refusal) = another_size(request, set, &record) {
+                return Err(refusal);
             }
             if !(record.to..=record.from).contains(&size) {
                 return Err(GoalRefusal::Contradiction {
@@ -344,6 +332,18 @@ fn command_of(set: &StatefulSet, verb: &str) -> String {
 
 fn command(set: &StatefulSet, verb: Verb) -> String {
     command_of(set, verb.word())
+}
+
+/// An unfinished run to one size is not finished by asking for another.
+fn another_size(request: &Request, set: &StatefulSet, record: &Record) -> Option<GoalRefusal> {
+    let to = request.to.filter(|to| *to != record.to)?;
+    Some(GoalRefusal::Contradiction {
+        fact: format!(
+            "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
+            record.by, record.from, record.to
+        ),
+        advice: format!("finish it first: {} --to {}", command(set, record.verb), record.to),
+    })
 }
 
 /// Another run has to be finished, or taken back, first.

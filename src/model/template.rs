@@ -250,6 +250,14 @@ impl Container {
         self.command.iter().chain(&self.args).map(String::as_str)
     }
 
+    /// One of the two lists of the command line.
+    pub fn list(&self, part: CommandPart) -> &Vec<String> {
+        match part {
+            CommandPart::Command => &self.command,
+            CommandPart::Args => &self.args,
+        }
+    }
+
     /// The literal value of a variable. The last of several wins, as in the container runtime.
     pub fn literal(&self, name: &str) -> Option<&str> {
         self.env.iter().rev().find(|var| var.name == name).and_then(|var| var.source.literal())

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::model::{Change, CommandEdit};
+use crate::model::{Change, CommandEdit, EnvEdit, Patched, WordEdit};
 
 /// What a patch changes, as lines of a diff. Empty for changes elsewhere.
 pub(super) fn diff(change: &Change) -> Vec<String> {
@@ -15,50 +15,14 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
     };
     match change {
         Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
-            if from != to {
-                replace("spec.replicas", Some(from.to_string()), Some(to.to_string()));
-            }
-            for edit in env {
-                let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
-                let quoted = |text: &String| Value::from(text.as_str()).to_string();
-                replace(&path, edit.from.as_ref().map(quoted), Some(quoted(&edit.to)));
-            }
-            for edit in words {
-                let path =
-                    format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
-                // Of a long script only the lines that differ.
-                for (from, to) in edit.from.lines().zip(edit.to.lines()).filter(|(from, to)| from != to) {
-                    replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));
-                }
-            }
-            for (path, from, to) in command.iter().flat_map(|edit| command_lines(edit)) {
+            for (path, from, to) in patched_lines(*from, *to, env, words, command.as_deref(), strategy.as_ref()) {
                 replace(&path, from, to);
-            }
-            if let Some((from, to)) = strategy {
-                replace("spec.updateStrategy", present(from), present(to));
             }
         }
         Change::TakeBack { patched } => {
-            if patched.from != patched.to {
-                replace("spec.replicas", Some(patched.to.to_string()), Some(patched.from.to_string()));
-            }
-            for edit in &patched.env {
-                let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
-                let quoted = |text: &String| Value::from(text.as_str()).to_string();
-                replace(&path, Some(quoted(&edit.to)), edit.from.as_ref().map(quoted));
-            }
-            for edit in &patched.words {
-                let path =
-                    format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
-                for (from, to) in edit.to.lines().zip(edit.from.lines()).filter(|(from, to)| from != to) {
-                    replace(&path, Some(from.trim().to_owned()), Some(to.trim().to_owned()));
-                }
-            }
-            for (path, from, to) in patched.command.iter().flat_map(|edit| command_lines(&edit.reversed())) {
-                replace(&path, from, to);
-            }
-            if let Some((from, to)) = &patched.strategy {
-                replace("spec.updateStrategy", present(to), present(from));
+            let Patched { from, to, env, words, command, strategy } = patched.as_ref();
+            for (path, from, to) in patched_lines(*from, *to, env, words, command.as_deref(), strategy.as_ref()) {
+                replace(&path, to, from);
             }
         }
         Change::RestoreCommand { edit, .. } => {
@@ -112,8 +76,44 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
     lines
 }
 
+/// A path in an object, and what stands there before and after.
+type Line = (String, Option<String>, Option<String>);
+
+/// What a patch of the StatefulSet changes.
+fn patched_lines(
+    from: i32,
+    to: i32,
+    env: &[EnvEdit],
+    words: &[WordEdit],
+    command: Option<&CommandEdit>,
+    strategy: Option<&(Value, Value)>,
+) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if from != to {
+        lines.push(("spec.replicas".to_owned(), Some(from.to_string()), Some(to.to_string())));
+    }
+    for edit in env {
+        let path = format!("spec.template.spec.containers[{}].env[{}]", edit.container, edit.name);
+        let quoted = |text: &String| Value::from(text.as_str()).to_string();
+        lines.push((path, edit.from.as_ref().map(quoted), Some(quoted(&edit.to))));
+    }
+    for edit in words {
+        let path = format!("spec.template.spec.containers[{}].{}[{}]", edit.container, edit.part.field(), edit.index);
+        // Of a long script only the lines that differ.
+        let differing = edit.from.lines().zip(edit.to.lines()).filter(|(from, to)| from != to);
+        lines.extend(
+            differing.map(|(from, to)| (path.clone(), Some(from.trim().to_owned()), Some(to.trim().to_owned()))),
+        );
+    }
+    lines.extend(command.into_iter().flat_map(command_lines));
+    if let Some((from, to)) = strategy {
+        lines.push(("spec.updateStrategy".to_owned(), present(from), present(to)));
+    }
+    lines
+}
+
 /// Path, old and new value of each list of a command line that changes.
-fn command_lines(edit: &CommandEdit) -> Vec<(String, Option<String>, Option<String>)> {
+fn command_lines(edit: &CommandEdit) -> Vec<Line> {
     let shown = |list: &[String]| (!list.is_empty()).then(|| Value::from(list).to_string());
     let lists = [("command", &edit.from.command, &edit.to.command), ("args", &edit.from.args, &edit.to.args)];
     lists

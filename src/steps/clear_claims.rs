@@ -116,20 +116,19 @@ pub(super) fn clear(
     };
     let orphaned = |volume: &&Volume| {
         let kept_for = volume.claim.as_ref().filter(|(namespace, _)| *namespace == set.namespace);
-        let uid = volume.spec.pointer("/claimRef/uid").and_then(|uid| uid.as_str()).unwrap_or_default();
-        let bound_once = !uid.is_empty() && !claims.iter().any(|claim| claim.uid == uid);
-        let never_used = uid.is_empty() && goal.verb == Verb::Abort && made.contains(&volume.name);
-        volume.by_hand() && kept_for.is_some_and(|(_, claim)| names.contains(claim)) && (bound_once || never_used)
+        let left = match volume.claim_uid() {
+            Some(uid) => !claims.iter().any(|claim| claim.uid == uid),
+            None => goal.verb == Verb::Abort && made.contains(&volume.name),
+        };
+        volume.by_hand() && kept_for.is_some_and(|(_, claim)| names.contains(claim)) && left
     };
     let volume = volumes.iter().find(orphaned)?;
-    let was_bound =
-        volume.spec.pointer("/claimRef/uid").is_some_and(|uid| uid.as_str().is_some_and(|uid| !uid.is_empty()));
     match is_used(volume, observation) {
         Err(why) => Some(Verdict::Refuse(Refusal::because(
             format!("the annotation {} cannot be understood: {why}", crate::model::USED_PATHS_ANNOTATION),
             "it lists the paths of removed members as a JSON array, of texts or of objects with path and node; mend it",
         ))),
-        Ok(false) if was_bound => Some(Verdict::Change(Proposal {
+        Ok(false) if volume.claim_uid().is_some() => Some(Verdict::Change(Proposal {
             change: Change::NoteUsedPath { path: volume.path().unwrap_or_default().to_owned(), nodes: volume.nodes() },
             reason: "no volume may be made where a removed member's data lies".to_owned(),
         })),

@@ -4,9 +4,9 @@
 use super::config_file::file_edits;
 use super::{members_to_answer, not_etcd};
 use crate::model::{
-    Answer, CommandEdit, CommandPart, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, Join, KeyEdit, Known,
-    Observation, PeerList, Question, SizeEnv, SizeVariable, StateVariable, StatefulSet, Verb, WordEdit, peers_in,
-    same_peers, wanted_peers,
+    Answer, CommandEdit, ConfigMap, Container, EnvEdit, Fact, FlagValue, Goal, Join, KeyEdit, Known, Observation,
+    PeerList, Question, SizeEnv, SizeVariable, StateVariable, StatefulSet, Verb, WordEdit, peers_in, same_peers,
+    wanted_peers,
 };
 use crate::runbook::{Refusal, Verdict};
 
@@ -188,11 +188,7 @@ fn word_edits(container_index: usize, container: &Container, mut flags: Vec<(Fla
             last.to.replace_range(flag.place, &value);
             continue;
         }
-        let list = match flag.part {
-            CommandPart::Command => &container.command,
-            CommandPart::Args => &container.args,
-        };
-        let Some(from) = list.get(flag.index).cloned() else { continue };
+        let Some(from) = container.list(flag.part).get(flag.index).cloned() else { continue };
         let mut to = from.clone();
         to.replace_range(flag.place, &value);
         edits.push(WordEdit { container: container_index, part: flag.part, index: flag.index, from, to });

@@ -103,31 +103,25 @@ pub fn towards(goal: &Goal, observation: &Observation) -> Vec<Box<dyn Step>> {
     let under_way = record.and_then(|record| round_of(observation, &record)).map(|(_, to)| to);
     let ahead = |to: &i32| under_way.is_none_or(|first| if goal.to > goal.from { *to >= first } else { *to <= first });
     let sizes: Vec<i32> = goal.rounds().iter().map(|round| round.to).filter(ahead).collect();
-    match goal.verb {
-        Verb::Up if goal.gitops.is_some() => up_by_commit(),
-        Verb::Up => up(&sizes),
-        Verb::Down => down(&sizes),
+    of(goal.verb, goal.gitops.is_some(), &sizes)
+}
+
+/// The names of all steps that a verb may take, in order.
+pub fn names(verb: Verb, by_commit: bool) -> Vec<&'static str> {
+    of(verb, by_commit, &[0]).iter().map(|step| step.name()).collect()
+}
+
+fn of(verb: Verb, by_commit: bool, sizes: &[i32]) -> Vec<Box<dyn Step>> {
+    match verb {
+        Verb::Up if by_commit => up_by_commit(),
+        Verb::Up => up(sizes),
+        Verb::Down => down(sizes),
         Verb::Replace => replace(),
         Verb::Abort => abort(),
         Verb::Settle => settle(),
         Verb::Check => check(),
         Verb::Verify => verify(),
     }
-}
-
-/// The names of all steps that a verb may take, in order.
-pub fn names(verb: Verb, by_commit: bool) -> Vec<&'static str> {
-    let steps = match verb {
-        Verb::Up if by_commit => up_by_commit(),
-        Verb::Up => up(&[0]),
-        Verb::Down => down(&[0]),
-        Verb::Replace => replace(),
-        Verb::Abort => abort(),
-        Verb::Settle => settle(),
-        Verb::Check => check(),
-        Verb::Verify => verify(),
-    };
-    steps.iter().map(|step| step.name()).collect()
 }
 
 fn in_rounds(sizes: &[i32], steps: fn() -> Vec<Box<dyn Step>>) -> impl Iterator<Item = Box<dyn Step>> {

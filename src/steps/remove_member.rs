@@ -100,7 +100,7 @@ fn remove(member: &Member, pod: &str, reason: &str) -> Verdict {
 }
 
 /// The first fact that forbids the removal: every other voter has to be there and healthy.
-pub(super) fn stands_in_the_way(observation: &Observation, goal: &Goal, ordinal: i32) -> Option<Fact> {
+fn stands_in_the_way(observation: &Observation, goal: &Goal, ordinal: i32) -> Option<Fact> {
     let mut facts = healthy_without(observation, ordinal);
     let voters = observation.members.known().map_or(0, |members| members.voters().count());
     if facts.is_empty() && i32::try_from(voters) != Ok(goal.from) {

@@ -53,11 +53,15 @@ impl Volume {
         path_in(&self.spec)
     }
 
+    /// The uid of the claim that it is bound to, or was; none where it never was.
+    pub fn claim_uid(&self) -> Option<&str> {
+        self.spec.pointer("/claimRef/uid").and_then(Value::as_str).filter(|uid| !uid.is_empty())
+    }
+
     /// Whether something other than a person made it: it has left its mark, or named the volume after the uid that a
     /// claim has only once it is there, as provisioners do.
     pub fn provisioned(&self) -> bool {
-        let uid = self.spec.pointer("/claimRef/uid").and_then(Value::as_str).filter(|uid| !uid.is_empty());
-        self.provisioner.is_some() || uid.is_some_and(|uid| self.name.contains(uid))
+        self.provisioner.is_some() || self.claim_uid().is_some_and(|uid| self.name.contains(uid))
     }
 
     /// Whether a person made it: it is a path, and no provisioner made it.

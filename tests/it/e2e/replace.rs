@@ -9,11 +9,6 @@ use super::cut_off::{kill_after, rounds};
 /// A replacement tells about this many events.
 const EVENTS: usize = 60;
 
-fn id_of(cluster: &Cluster, pod: &str) -> u64 {
-    let members = cluster.members();
-    members.iter().find(|member| member.name.starts_with(pod)).expect("a member of that pod").id
-}
-
 /// Every ordinal in turn, each broken in the same way.
 fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
     let cluster = Manifest::new().replicas(3).start(test);
@@ -22,7 +17,7 @@ fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
     // The middle one first: its template still says `new`, and its neighbours must not follow it.
     for pod in ["etcd-1", "etcd-0", "etcd-2"] {
         let other = if pod == "etcd-0" { "etcd-1" } else { "etcd-0" };
-        let old = id_of_any(&cluster, pod, other);
+        let old = id_of(&cluster, pod, other);
         spoil(&cluster, pod);
         let watch = PodWatch::of(&cluster);
 
@@ -33,7 +28,7 @@ fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
         cluster.has_voters(3);
         cluster.has_no_traces();
         assert_eq!(cluster.strategy(), strategy);
-        assert_ne!(id_of(&cluster, pod), old, "a removed id never comes back");
+        assert_ne!(id_of(&cluster, pod, other), old, "a removed id never comes back");
         assert_eq!(cluster.exec(pod, &["etcdctl", "get", "kept", "--print-value-only"]).trim(), "value");
         watch.had_one_of_those_down_at_most(&cluster, 3);
     }
@@ -41,7 +36,8 @@ fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
     cluster.run(&["verify"]).exits(0);
 }
 
-fn id_of_any(cluster: &Cluster, pod: &str, ask: &str) -> u64 {
+/// The id of a pod's member, as another pod tells it.
+fn id_of(cluster: &Cluster, pod: &str, ask: &str) -> u64 {
     let list = cluster.exec(ask, &["etcdctl", "member", "list", "-w", "json"]);
     let members = Member::all(&serde_json::from_str(&list).expect("JSON"));
     members.iter().find(|member| member.name.starts_with(pod)).expect("a member of that pod").id
