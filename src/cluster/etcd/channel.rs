@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::tls::shake_hands;
 
 /// How long opening a stream may take, TLS included.
-const OPEN: Duration = Duration::from_secs(3);
+pub(super) const OPEN: Duration = Duration::from_secs(3);
 
 /// Where a member is found.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use crate::model::{
 use crate::runbook::{Trouble, TroubleKind};
 
 /// How long a member may take to check a password, which is made to take long.
-const AUTHENTICATE: Duration = Duration::from_secs(4);
+pub(super) const AUTHENTICATE: Duration = Duration::from_secs(4);
 
 /// etcd as one StatefulSet runs it.
 pub(in crate::cluster) struct Etcd {

@@ -125,6 +125,7 @@ pub(crate) struct Manifest {
     launch: Launch,
     flags: String,
     probe: Value,
+    companion: bool,
     labels: Value,
     peers: Peers,
     by_hand: bool,
@@ -137,7 +138,8 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Two members with data on claims, and everything as it should be.
+    /// Two members with data on claims, and everything as it should be, with what is cheapest to run: readiness without
+    /// a process for each look, and one container to a pod.
     pub(crate) fn new() -> Self {
         Self {
             replicas: 2,
@@ -147,7 +149,8 @@ impl Manifest {
             image: Image::usual(),
             launch: Launch::Exec,
             flags: String::new(),
-            probe: json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}}),
+            probe: json!({"httpGet": {"path": "/health", "port": 2379}}),
+            companion: false,
             labels: json!({}),
             peers: Peers::Script,
             by_hand: false,
@@ -158,6 +161,11 @@ impl Manifest {
             secured: None,
             user: None,
         }
+    }
+
+    /// With a second container and with readiness by etcdctl, as in the guides. A learner is not ready by it.
+    pub(crate) fn as_in_the_guides(self) -> Self {
+        Self { companion: true, probe: json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}}), ..self }
     }
 
     /// Over TLS, for which clients need a certificate too. Readiness needs none.
@@ -457,17 +465,20 @@ impl Manifest {
                                 "readinessProbe": probe,
                                 "volumeMounts": [{"name": CLAIM, "mountPath": "/store"}],
                             },
-                            {
-                                "name": "companion",
-                                "image": image,
-                                "imagePullPolicy": pull,
-                                "command": ["sh", "-c", "trap exit TERM; while :; do sleep 1000 & wait; done"],
-                            },
                         ],
                     },
                 },
             },
         });
+        if self.companion {
+            let containers = set["spec"]["template"]["spec"]["containers"].as_array_mut().expect("containers");
+            containers.push(json!({
+                "name": "companion",
+                "image": image,
+                "imagePullPolicy": pull,
+                "command": ["sh", "-c", "trap exit TERM; while :; do sleep 1000 & wait; done"],
+            }));
+        }
         if let Some(strategy) = &self.strategy {
             set["spec"]["updateStrategy"] = strategy.clone();
         }

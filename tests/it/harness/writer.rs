@@ -1,10 +1,11 @@
-//! A client that writes all the time, from a pod of its own, so that no restart of a member ends it.
+//! A client that writes all the time, from a pod of its own, so that no restart of a member ends it, and by that pod's
+//! clock, so that what its words take on their way here is not taken for the cluster's.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -19,7 +20,23 @@ const POD: &str = "writer";
 /// A writer at work. Dropped, it ends with its namespace.
 pub(crate) struct Writer {
     child: Child,
-    acknowledged: Arc<Mutex<Vec<Instant>>>,
+    attempts: Arc<Mutex<Vec<Attempt>>>,
+}
+
+/// One write: when it ended, in the time that the writer's machine has run, and why it failed if it did.
+#[derive(Clone)]
+struct Attempt {
+    ended: Duration,
+    failure: Option<String>,
+}
+
+impl Attempt {
+    /// Reads a line of the writer's: the seconds, `ok` or `failed`, and etcdctl's words.
+    fn read(line: &str) -> Option<Self> {
+        let (seconds, rest) = line.split_once(' ')?;
+        let ended = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+        Some(Self { ended, failure: rest.strip_prefix("failed ").map(str::to_owned) })
+    }
 }
 
 impl Writer {
@@ -43,8 +60,10 @@ impl Writer {
             (0..pods).map(|at| format!("http://etcd-{at}.{SERVICE}.{}.svc:2379", cluster.name())).collect();
         // What was not acknowledged is written once more, under the same key.
         let script = format!(
-            "i=0; while :; do if etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {PREFIX}$i $i \
-             >/dev/null 2>&1; then echo $i; i=$((i+1)); fi; done",
+            "i=0; while :; do \
+             if said=$(etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {PREFIX}$i $i 2>&1); \
+             then i=$((i+1)); said=ok; else said=\"failed $said\"; fi; \
+             read now idle </proc/uptime; echo $now $said; done",
             endpoints.join(",")
         );
         let mut child = Command::new("kubectl")
@@ -55,45 +74,60 @@ impl Writer {
             .spawn()
             .expect("kubectl must be on the PATH");
         let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
-        let acknowledged = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&acknowledged);
-        thread::spawn(move || lines.map_while(Result::ok).for_each(|_| lock(&record).push(Instant::now())));
-        let writer = Self { child, acknowledged };
+        let attempts = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&attempts);
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .filter_map(|line| Attempt::read(&line))
+                .for_each(|read| lock(&record).push(read));
+        });
+        let writer = Self { child, attempts };
         writer.goes_on();
         writer
     }
 
     /// Waits for another write.
     pub(crate) fn goes_on(&self) {
-        let before = lock(&self.acknowledged).len();
+        let written = || lock(&self.attempts).iter().filter(|done| done.failure.is_none()).count();
+        let before = written();
         eventually("another write", || {
-            let now = lock(&self.acknowledged).len();
+            let now = written();
             if now > before { Ok(()) } else { Err(format!("{now} writes")) }
         });
     }
 
-    /// Ends it. Proves that every write that was acknowledged is there, and tells the longest time between two. That
-    /// rests on the machine, so it is judged only where `E2E_LONGEST_GAP_MS` says how long it may be.
+    /// Ends it. Proves that every write that was acknowledged is there, and tells the longest time between two, with
+    /// what the client was told meanwhile. That time rests on the machine, so it is judged only where
+    /// `E2E_LONGEST_GAP_MS` says how long it may be.
     #[track_caller]
     pub(crate) fn lost_nothing(mut self, cluster: &Cluster, told: &str) {
         self.goes_on();
         drop(self.child.kill());
         drop(self.child.wait());
-        let acknowledged = lock(&self.acknowledged).clone();
+        let attempts = lock(&self.attempts).clone();
+        let acknowledged: Vec<_> =
+            attempts.iter().filter(|done| done.failure.is_none()).map(|done| done.ended).collect();
         let keys = cluster.exec("etcd-0", &["etcdctl", "get", PREFIX, "--prefix", "--keys-only"]);
         let there = keys.lines().filter(|line| line.starts_with(PREFIX)).count();
         assert!(there >= acknowledged.len(), "{} acknowledged, {there} there", acknowledged.len());
-        let gaps = acknowledged.windows(2).map(|pair| (pair[1] - pair[0], pair[0] - acknowledged[0]));
-        let (longest, at) = gaps.max().unwrap_or_default();
-        drop(writeln!(
-            std::io::stderr(),
-            "{told}: {} writes, none lost, the longest gap {} ms, {} s after the first",
+
+        let (longest, from) =
+            acknowledged.windows(2).map(|pair| (pair[1].saturating_sub(pair[0]), pair[0])).max().unwrap_or_default();
+        let meanwhile: Vec<_> =
+            attempts.iter().filter(|done| done.ended > from && done.ended <= from + longest).collect();
+        let failures: Vec<_> = meanwhile.iter().filter_map(|done| done.failure.as_deref()).collect();
+        let gap = format!(
+            "{told}: {} writes, none lost, the longest gap {} ms, {} s after the first, {} attempts in it{}",
             acknowledged.len(),
             longest.as_millis(),
-            at.as_secs()
-        ));
+            from.saturating_sub(acknowledged[0]).as_secs(),
+            meanwhile.len(),
+            failures.first().map(|why| format!(", the first: {why}")).unwrap_or_default()
+        );
+        drop(writeln!(std::io::stderr(), "{gap}"));
         if let Ok(limit) = setting("E2E_LONGEST_GAP_MS", "none").parse() {
-            assert!(longest <= Duration::from_millis(limit), "{told}: a gap of {} ms", longest.as_millis());
+            assert!(longest <= Duration::from_millis(limit), "{gap}");
         }
     }
 }
@@ -105,6 +139,6 @@ impl Drop for Writer {
     }
 }
 
-fn lock(acknowledged: &Mutex<Vec<Instant>>) -> MutexGuard<'_, Vec<Instant>> {
-    acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(attempts: &Mutex<Vec<Attempt>>) -> MutexGuard<'_, Vec<Attempt>> {
+    attempts.lock().unwrap_or_else(PoisonError::into_inner)
 }

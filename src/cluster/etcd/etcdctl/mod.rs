@@ -9,13 +9,15 @@ use kube::Api;
 use serde::de::DeserializeOwned;
 
 use self::output::{AlarmList, Answered, EndpointHash, EndpointStatus, Header, MemberList, complaint};
+use super::channel::OPEN;
+use super::client::AUTHENTICATE;
 use super::errors::{kind_of, says_denied};
 use super::reach::User;
 use crate::cluster::k8s::{Typed, exec};
 use crate::model::{Alarm, ClusterId, Container, Hash, MemberId, MemberStatus, Members};
 use crate::runbook::{Trouble, TroubleKind};
 
-/// What starting a process in a container may take beyond the call itself.
+/// What starting a process in a container may take beyond its connection and its call.
 const STARTING: Duration = Duration::from_secs(5);
 
 /// How etcdctl ends its question for a password.
@@ -107,12 +109,17 @@ impl Etcdctl {
         }
         command.push("etcdctl".to_owned());
         command.extend(self.options.iter().cloned());
-        let seconds = limit.as_secs().max(1);
-        command.extend([format!("--command-timeout={seconds}s"), format!("--dial-timeout={seconds}s")]);
+        // Each etcdctl opens a connection and logs in anew, with a call or before it.
+        let logging_in = if self.has_user() { AUTHENTICATE } else { Duration::ZERO };
+        let (call, dial) = (limit + logging_in, OPEN + logging_in);
+        command.extend([
+            format!("--command-timeout={}s", call.as_secs().max(1)),
+            format!("--dial-timeout={}s", dial.as_secs()),
+        ]);
         command.extend(self.user.as_ref().map(|user| format!("--user={}", user.name)));
         command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let typed = self.user.as_ref().map(|user| Typed { at: QUESTION, text: user.password.exposed() });
-        let ended = exec(&self.pods, (&self.pod, &self.container), &command, typed, limit + STARTING).await?;
+        let ended = exec(&self.pods, (&self.pod, &self.container), &command, typed, dial + call + STARTING).await?;
         if ended.code == 0 {
             return Ok(ended.stdout);
         }
