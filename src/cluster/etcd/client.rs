@@ -56,6 +56,11 @@ impl Etcd {
         Self { pods, reach, way: None, members: HashMap::new(), advertised: HashMap::new(), alarms: None }
     }
 
+    /// Whether each question is a process in a pod.
+    pub(in crate::cluster) fn by_exec(&self) -> bool {
+        self.way.as_ref().is_some_and(|way| way.via == Via::Exec)
+    }
+
     /// The way to a pod's member, where it has answered before.
     pub(super) fn known(&self, pod: &Pod) -> Option<Access> {
         self.members.get(&pod.uid).map(|found| found.access.clone())
