@@ -12,7 +12,11 @@ use crate::model::{Answer, Change, KeyComparison, Known, Observation, Pod, Quest
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for.
-const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(100);
+const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(250);
+
+/// How long members are left alone between two looks by exec: each answer costs their node a process, and the audit log
+/// an entry.
+const ASK_BY_EXEC_EVERY: Duration = Duration::from_secs(2);
 
 /// How often Kubernetes is looked at where it may not be watched, and at least while members are asked.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -224,7 +228,14 @@ impl World for Cluster {
         {
             self.watch = Some(Watch::begin(&self.kubernetes, &observation.statefulset));
         }
+        let mut limit = limit;
+        if self.etcd.by_exec() {
+            let rest = limit.min(ASK_BY_EXEC_EVERY);
+            tokio::time::sleep(rest).await;
+            limit -= rest;
+        }
         let limit = match (wake, self.watch.as_ref().is_none_or(Watch::deaf)) {
+            (Wake::Members, _) if self.etcd.by_exec() => return,
             (Wake::Members, _) => limit.min(ASK_MEMBERS_EVERY),
             (Wake::Kubernetes, true) => limit.min(LOOK_EVERY),
             (Wake::Kubernetes, false) => limit,
