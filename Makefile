@@ -7,6 +7,8 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
+# More than a small machine has cores: most tests wait half of their time.
+TEST_THREADS := 4
 SANDBOX_THREADS := 6
 E2E_THREADS := 4
 export PATH := $(CURDIR)/target/tools:$(PATH)
@@ -21,7 +23,7 @@ demo: ## Grow an etcd from two members to three before your eyes, in a sandbox
 
 test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation, the end-to-end tests in a sandbox
 	@.ci/need kubectl etcd
-	cargo test --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
 

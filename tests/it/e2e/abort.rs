@@ -71,9 +71,9 @@ fn a_run_that_fails_is_rolled_back_at_once() {
     let cluster = Manifest::new().launch(Launch::EndsWhenJoining).start("rollback");
     let before = Before::of(&cluster);
 
-    let ended = cluster.run(&["up", "--yes", "--on-failure", "rollback", "--claim", "delete"]);
+    let ended = cluster.run(&["up", "--yes", "--timeout", "20s", "--on-failure", "rollback", "--claim", "delete"]);
 
-    ended.exits(1).says("this script founds clusters").says("Taken back");
+    ended.exits(5).says("20 s").says("Taken back");
     is_as_before(&cluster, &before);
 }
 

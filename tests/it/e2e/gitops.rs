@@ -12,7 +12,8 @@ const EVENTS: usize = 60;
 
 /// A cluster of two, made from its repository.
 fn start(test: &str) -> (Cluster, Deployments) {
-    let manifest = Manifest::new();
+    // A learner that is not ready holds any rollout up, so that a guard that is lost can be set again in time.
+    let manifest = Manifest::new().as_in_the_guides();
     let cluster = manifest.start(test);
     let deployments = Deployments::of(&cluster, &manifest);
     cluster.rests(2);
