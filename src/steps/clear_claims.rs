@@ -2,7 +2,8 @@
 //! for them by hand.
 
 use crate::model::{
-    Answer, Change, Claim, ClaimPolicy, Goal, Known, Observation, Question, Record, Verb, Volume, is_used,
+    Answer, Change, Claim, ClaimPolicy, Goal, Known, Observation, Question, Record, Verb, Volume, all_are_provisioned,
+    is_used,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -101,7 +102,11 @@ pub(super) fn clear(
     }
     // Where volumes are made by hand nobody else clears them away.
     let made = Record::of_run(goal, observation).map(|record| record.volumes).unwrap_or_default();
-    let by_hand = !made.is_empty() || observation.volumes.is_known_and(|volumes| volumes.iter().any(Volume::by_hand));
+    let by_hand = !made.is_empty()
+        || match &observation.volumes {
+            Known::Known(volumes) => volumes.iter().any(Volume::by_hand),
+            Known::Unknown(_) => !all_are_provisioned(observation),
+        };
     if !by_hand {
         return None;
     }

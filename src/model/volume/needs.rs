@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{ClaimTemplate, DataDir, Fact, Goal, Observation};
+use super::super::{ClaimTemplate, DataDir, Fact, Goal, Observation, StorageClass};
 use super::models::{from_neighbour, from_template};
 use super::{NewVolume, Volume};
 
@@ -71,15 +71,9 @@ fn need(
         let why = observation.storage_classes.reason().unwrap_or_default();
         return VolumeNeed::Unknown(format!("the storage classes could not be read: {why}"));
     };
-    let class = match &template.storage_class {
-        Some(name) => classes.iter().find(|class| class.name == *name),
-        None => classes.iter().find(|class| class.default),
-    };
     let named = template.storage_class.as_deref();
-    let why = match (class, named) {
-        (Some(class), _) if class.provisioner == "kubernetes.io/no-provisioner" => {
-            format!("storage class {} makes no volumes by itself", class.name)
-        }
+    let why = match (class_of(template, classes), named) {
+        (Some(class), _) if !provisions(class) => format!("storage class {} makes no volumes by itself", class.name),
         (Some(class), _) => {
             return VolumeNeed::Provisioned(format!("storage class {} makes the volume of {claim}", class.name));
         }
@@ -116,6 +110,25 @@ fn need(
             None => VolumeNeed::Unmodelled(why),
         },
     }
+}
+
+/// Whether the storage class of every claim is known to make its volumes, so that none is made by hand.
+pub fn all_are_provisioned(observation: &Observation) -> bool {
+    observation.storage_classes.is_known_and(|classes| {
+        let templates = &observation.statefulset.claim_templates;
+        templates.iter().all(|template| class_of(template, classes).is_some_and(provisions))
+    })
+}
+
+fn class_of<'a>(template: &ClaimTemplate, classes: &'a [StorageClass]) -> Option<&'a StorageClass> {
+    match &template.storage_class {
+        Some(name) => classes.iter().find(|class| class.name == *name),
+        None => classes.iter().find(|class| class.default),
+    }
+}
+
+fn provisions(class: &StorageClass) -> bool {
+    class.provisioner != "kubernetes.io/no-provisioner"
 }
 
 /// The volumes of the present ordinals' claims of one template, the nearest last, and why they are not known.
