@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check e2e build install-tools fmt clippy deny
+.PHONY: help demo test torture check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
@@ -26,6 +26,11 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
+
+torture: ## Walk every state of clusters of up to five members, and 10,000 random stories: minutes
+	@.ci/need cargo
+	cargo test --locked --test it -- --ignored --nocapture offline::torture
+	PROPTEST_CASES=10000 cargo test --locked --test it -- no_sequence_breaks_a_promise
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 

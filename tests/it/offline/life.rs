@@ -6,6 +6,7 @@ use etcd_scale::model::{
 };
 use etcd_scale::steps;
 use proptest::prelude::{Strategy, any, prop};
+use proptest::test_runner::Config as ProptestConfig;
 use proptest::{prop_assert, proptest};
 use serde_json::json;
 
@@ -13,18 +14,18 @@ use super::sample::{by_hand, rok, self_joining, up_to, with_strategy};
 use super::walk::{Act, Walk, settle_quorum, walk};
 
 /// `down --to N`.
-fn down_to(to: i32, run: &str) -> Request {
+pub(super) fn down_to(to: i32, run: &str) -> Request {
     Request { verb: Verb::Down, ..up_to(to, run) }
 }
 
 /// `replace` of an ordinal.
-fn replacing(ordinal: i32) -> Request {
+pub(super) fn replacing(ordinal: i32) -> Request {
     let replacement = Some(Replacement { pod: rok(1).statefulset.pod_name(ordinal), victim: Victim::Broken });
     Request { verb: Verb::Replace, to: None, replacement, ..up_to(0, "run") }
 }
 
 /// The same cluster with a member that does not answer.
-fn without(ordinal: i32, observation: &Observation) -> Observation {
+pub(super) fn without(ordinal: i32, observation: &Observation) -> Observation {
     let mut observation = observation.after_move(&Move::MemberFailed(ordinal));
     let up = observation.members.known().unwrap().voters().find(|voter| observation.status_of(voter.id).is_some());
     let leader = up.expect("another one").id;
@@ -150,6 +151,11 @@ fn requests(size: i32) -> impl Strategy<Value = Request> {
     })
 }
 
+/// How many stories are told: few where all tests are run, as many as `PROPTEST_CASES` says in `make torture`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100)
+}
+
 /// A walk of the tool on a cluster: what is asked for, and for each move of the world which one it is; or a kill, after
 /// which something else may be asked for.
 struct Story {
@@ -199,6 +205,8 @@ impl Story {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
     /// Whatever is asked for, killed and asked for instead, and whatever the world does in between: each change keeps the
     /// promises, and at the end, with nothing failing any more, the last request reaches its goal or a refusal.
     #[test]

@@ -22,6 +22,12 @@ struct State {
     step: Option<usize>,
 }
 
+/// A state in a walk, until it has been gone on from, and how it was first come to.
+struct Reached {
+    state: Option<State>,
+    from: Option<(usize, String)>,
+}
+
 /// What the tool does in a state.
 pub(super) enum Act {
     Change(Box<Change>),
@@ -68,28 +74,33 @@ impl Walk {
         Self { request, steps, start, restores, failures: 0 }
     }
 
+    /// The same with other steps in place of its own.
+    pub(super) fn with_steps(self, other: impl Fn(Box<dyn Step>) -> Box<dyn Step>) -> Self {
+        Self { steps: self.steps.into_iter().map(other).collect(), ..self }
+    }
+
     /// Breadth first over all states. Panics with the shortest way to a broken promise.
     pub(super) fn all(&self) -> Found {
         let first = State { observation: self.start.clone(), step: None };
         let mut seen: HashMap<(u64, u64), usize> = HashMap::new();
-        let mut states: Vec<(State, Option<(usize, String)>)> = Vec::new();
+        let mut states: Vec<Reached> = Vec::new();
         let mut edges: Vec<Vec<usize>> = Vec::new();
         let mut ends: Vec<bool> = Vec::new();
         let mut queue = VecDeque::new();
         let mut found = Found::default();
         seen.insert(key(&first), 0);
-        states.push((first, None));
+        states.push(Reached { state: Some(first), from: None });
         edges.push(Vec::new());
         ends.push(false);
         queue.push_back(0);
         while let Some(at) = queue.pop_front() {
-            let state = states[at].0.clone();
+            let Some(state) = states[at].state.take() else { continue };
             let (nexts, end) = self.next(&state, &mut found, &|| way(&states, at));
             ends[at] = end;
             for (label, next) in nexts {
                 let key = key(&next);
                 let to = *seen.entry(key).or_insert_with(|| {
-                    states.push((next, Some((at, label))));
+                    states.push(Reached { state: Some(next), from: Some((at, label)) });
                     edges.push(Vec::new());
                     ends.push(false);
                     queue.push_back(states.len() - 1);
@@ -97,7 +108,7 @@ impl Walk {
                 });
                 edges[at].push(to);
             }
-            assert!(states.len() < 200_000, "the walk has no end");
+            assert!(states.len() < 5_000_000, "the walk has no end");
         }
         found.states = states.len();
         self.every_state_has_a_way_out(&states, &edges, &ends);
@@ -105,12 +116,7 @@ impl Walk {
     }
 
     /// From every state the goal or a refusal can be reached.
-    fn every_state_has_a_way_out(
-        &self,
-        states: &[(State, Option<(usize, String)>)],
-        edges: &[Vec<usize>],
-        ends: &[bool],
-    ) {
+    fn every_state_has_a_way_out(&self, states: &[Reached], edges: &[Vec<usize>], ends: &[bool]) {
         let mut back: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
         for (from, list) in edges.iter().enumerate() {
             for to in list {
@@ -158,6 +164,10 @@ impl Walk {
                 // It may be killed anywhere.
                 nexts.push(("killed".to_owned(), State { step: None, observation: without_command(observation) }));
                 let (at, act) = self.act(observation, step);
+                // The largest walks go without: what failing members and commits add to them is not in what is hidden.
+                if self.failures == 0 && self.request.gitops.is_none() {
+                    self.check_blind(observation, step, &act, way);
+                }
                 match act {
                     Act::Change(change) => {
                         self.check_change(observation, &change, way);
@@ -270,6 +280,23 @@ impl Walk {
         }
     }
 
+    /// Unknown is not absent: where one thing cannot be read, the tool does what it would do anyway, or nothing.
+    fn check_blind(&self, observation: &Observation, step: usize, act: &Act, way: &dyn Fn() -> String) {
+        for (what, blinded) in blinded(observation) {
+            let blindly = match self.act(&blinded, step).1 {
+                Act::Change(change) => change.sentence(),
+                Act::Reached => "call it done".to_owned(),
+                Act::Wait | Act::Refused => continue,
+            };
+            let seeing = match act {
+                Act::Change(change) => change.sentence(),
+                Act::Reached => "call it done".to_owned(),
+                Act::Wait | Act::Refused => "nothing".to_owned(),
+            };
+            assert_eq!(blindly, seeing, "it does so only because it cannot read {what}:\n{}", way());
+        }
+    }
+
     /// The size to reach.
     fn to(&self) -> i32 {
         self.request.to.unwrap_or(self.start.statefulset.replicas)
@@ -331,7 +358,8 @@ impl Walk {
                 let guarded = strategy_is_on_delete(&next.statefulset.strategy)
                     || partition_of(&next.statefulset.strategy) == *from
                     || (self.request.gitops.is_some() && self.guarded(&next));
-                assert!(guarded && (strategy.is_some() || strategy_is_on_delete(&set.strategy)), "{}", way());
+                let set_again = strategy.is_some() || strategy_is_on_delete(&set.strategy);
+                assert!(guarded && set_again, "patched without the guard:\n{}", way());
                 assert!(
                     !next.moves().iter().any(|step| matches!(step, Move::PodReplaced(_))),
                     "an old pod would restart:\n{}",
@@ -434,6 +462,26 @@ fn check_removal(observation: &Observation, change: &Change, way: &dyn Fn() -> S
     }
 }
 
+/// What is seen where one thing cannot be read.
+fn blinded(observation: &Observation) -> Vec<(&'static str, Observation)> {
+    fn error<T>() -> Known<T> {
+        Known::Unknown("the server is currently unable to handle the request".to_owned())
+    }
+    let without = |what, hide: fn(&mut Observation)| {
+        let mut blinded = observation.clone();
+        hide(&mut blinded);
+        (what, blinded)
+    };
+    vec![
+        without("the claims", |seen| seen.claims = error()),
+        without("the volumes", |seen| seen.volumes = error()),
+        without("the Service", |seen| seen.service = error()),
+        without("the member list", |seen| seen.members = error()),
+        without("the alarms", |seen| seen.alarms = error()),
+        without("any member's status", |seen| seen.statuses.values_mut().for_each(|status| *status = error())),
+    ]
+}
+
 /// The command that applies ends with the run that has started it.
 fn without_command(observation: &Observation) -> Observation {
     let mut observation = observation.clone();
@@ -479,9 +527,9 @@ fn key(state: &State) -> (u64, u64) {
     (hash(0), hash(1))
 }
 
-fn way(states: &[(State, Option<(usize, String)>)], mut at: usize) -> String {
+fn way(states: &[Reached], mut at: usize) -> String {
     let mut steps = Vec::new();
-    while let Some((from, label)) = &states[at].1 {
+    while let Some((from, label)) = &states[at].from {
         steps.push(label.clone());
         at = *from;
     }
