@@ -1,6 +1,8 @@
 //! A namespace of a test's own, which goes when the test ends, however it ends.
 
-use serde_json::json;
+use std::fs;
+
+use serde_json::{Value, json};
 
 use super::cluster::name_of;
 use super::{api, eventually};
@@ -45,7 +47,20 @@ impl Drop for Namespace {
         let bound = claims.iter().filter_map(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned));
         let made = listed("persistentvolume", &format!("{OF_NAMESPACE}={}", self.name));
         for volume in bound.chain(made.iter().map(name_of)) {
+            if let Ok(volume) = api::try_get("persistentvolume", &volume, "") {
+                clear(&volume, &self.name);
+            }
             api::delete("persistentvolume", &volume, "");
         }
+    }
+}
+
+/// Removes what a member has left on a node that is this machine: 130 MB each, of which a whole suite would fill a disk
+/// until the node evicts pods. Only what is named after the volume or the test's namespace, so that it is nobody else's.
+fn clear(volume: &Value, namespace: &str) {
+    if let Some(path) = volume["spec"]["hostPath"]["path"].as_str()
+        && (path.contains(&name_of(volume)) || path.contains(namespace))
+    {
+        drop(fs::remove_dir_all(path));
     }
 }
