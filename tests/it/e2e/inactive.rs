@@ -10,9 +10,10 @@ fn mistaken() -> Cluster {
         let host = format!("{}.{SERVICE}.{}.svc", pod(at + 1), cluster.name());
         cluster.exec(&pod(at), &["sh", "-c", &format!("echo 127.0.0.9 {host} >> /etc/hosts")]);
     }
-    let inactive = |pod: &str| -> Result<String, String> {
-        let look = "wget -qO- http://127.0.0.1:2379/metrics | grep '^etcd_network_active_peers.* 0$'";
-        cluster.try_exec(pod, &["sh", "-c", look])
+    let inactive = |pod: &str| -> Result<(), String> {
+        let look = "wget -qO- http://127.0.0.1:2379/metrics | grep '^etcd_network_active_peers'";
+        let peers = cluster.try_exec(pod, &["sh", "-c", look])?;
+        if peers.lines().any(|peer| peer.ends_with(" 0")) { Ok(()) } else { Err(format!("{pod}: {peers}")) }
     };
     for at in 0..3 {
         // While it hangs the others give its connections up, and one of them cannot make new ones.
