@@ -33,16 +33,16 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Grow, by one member if nothing is said
+    /// Grow, by one member by default
     #[command(after_long_help = UP_STEPS)]
     Up(Up),
-    /// Shrink, by one member if nothing is said
+    /// Shrink, by one member by default
     #[command(after_long_help = DOWN_STEPS)]
     Down(Down),
-    /// Give a broken member a new life, with data from the others
+    /// Rebuild a dead, corrupt or emptied member from the others
     #[command(after_long_help = REPLACE_STEPS)]
     Replace(Replace),
-    /// Take back a scale-up that is half-way, or clear an overtaken goal
+    /// Take back a scale-up that is half-way, or drop the record of one that is overtaken
     #[command(after_long_help = ABORT_STEPS)]
     Abort(Abort),
     /// Bring a deferred rollout to the older members
@@ -97,7 +97,7 @@ const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
 
 #[derive(Debug, Args)]
 pub(super) struct Output {
-    /// Form of the results on standard output
+    /// Form of the results on standard output; a run's text goes to standard error
     #[arg(short = 'o', long = "output", global = true, value_enum, default_value_t, help_heading = "Output")]
     pub(super) format: OutputFormat,
 
@@ -238,12 +238,12 @@ pub(super) struct EtcdAccess {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ViaChoice {
-    /// The first that is permitted and can be gone
+    /// Within the cluster direct, where a pod can be reached; else the first of these that is permitted
     #[default]
     Auto,
     /// gRPC through the Kubernetes port-forward
     PortForward,
-    /// `etcdctl` in the pods; streams no snapshot
+    /// `etcdctl` in the pods; streams no snapshot and no keys
     Exec,
     /// gRPC to the pods themselves
     Direct,
@@ -343,7 +343,7 @@ impl ClusterAccess {
 /// Options of verbs that change something.
 #[derive(Debug, Args)]
 pub(super) struct Running {
-    /// Agree to every change beforehand
+    /// Agree to every change beforehand, deletions included
     #[arg(short, long)]
     pub(super) yes: bool,
 
@@ -477,7 +477,7 @@ pub(super) struct Down {
     #[command(flatten)]
     pub(super) running: Running,
 
-    /// The number of members to reach; nothing is done where they are there. Below three it has to be said
+    /// The number of members to reach; nothing is done where there are as many. Going below three requires it
     #[arg(long, value_name = "N", conflicts_with = "by", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) to: Option<i32>,
 
@@ -633,7 +633,7 @@ fn words(text: &str) -> Result<Words, String> {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum JoinHow {
-    /// As a learner that gets a vote when it has caught up; the image's script is gone past at its first start
+    /// As a learner that gets a vote when it has caught up; the image's script is bypassed at its first start
     Learner,
     /// As the image does it by itself: as a voter from the start
     #[value(name = "self")]
