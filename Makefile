@@ -6,7 +6,8 @@
 .PHONY: help demo test torture check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-E2E := cargo test --locked --test it -- --ignored e2e:: conformance::
+E2E := cargo test --locked --test it -- --ignored
+E2E_TESTS := e2e:: conformance::
 # More than a small machine has cores: most tests wait half of their time.
 TEST_THREADS := 4
 SANDBOX_THREADS := 6
@@ -25,7 +26,7 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	@.ci/need kubectl etcd
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) sandbox:: --test-threads $(SANDBOX_THREADS)
+	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) $(E2E_TESTS) sandbox:: --test-threads $(SANDBOX_THREADS)
 
 torture: ## Walk every state of clusters of up to five members, and 10,000 random stories: minutes
 	@.ci/need cargo
@@ -36,7 +37,7 @@ check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed
 
 e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
 	@.ci/need cargo cluster
-	$(E2E) --test-threads $(E2E_THREADS) $(E2E_ARGUMENTS)
+	$(E2E) $(E2E_TESTS) --test-threads $(E2E_THREADS) $(E2E_ARGUMENTS)
 
 build: ## Build the release program
 	@.ci/need cargo
