@@ -13,7 +13,7 @@ const EVENTS: usize = 60;
 /// A cluster of two, made from its repository.
 fn start(test: &str) -> (Cluster, Deployments) {
     // A learner that is not ready holds any rollout up, so that a guard that is lost can be set again in time.
-    let manifest = Manifest::new().as_in_the_guides();
+    let manifest = Manifest::new().of_the_guides();
     let cluster = manifest.start(test);
     let deployments = Deployments::of(&cluster, &manifest);
     cluster.rests(2);

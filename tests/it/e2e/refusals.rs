@@ -100,7 +100,7 @@ fn a_service_that_hides_or_misses_pods() {
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn a_rollout_under_way() {
-    let cluster = Manifest::new().as_in_the_guides().start("rollout");
+    let cluster = Manifest::new().of_the_guides().start("rollout");
     // Only the companion's image is wrong, so etcd itself is healthy all the time.
     let patch =
         r#"[{"op": "replace", "path": "/spec/template/spec/containers/1/image", "value": "nowhere.invalid/none:0"}]"#;

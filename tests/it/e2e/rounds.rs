@@ -10,7 +10,7 @@ const EVENTS: usize = 120;
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn one_to_three_to_five_and_back_under_writes() {
-    let cluster = Manifest::new().as_in_the_guides().replicas(1).start("rounds");
+    let cluster = Manifest::new().of_the_guides().replicas(1).start("rounds");
     let strategy = cluster.strategy();
     let writer = Writer::on(&cluster, 5);
 

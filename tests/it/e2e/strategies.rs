@@ -92,7 +92,7 @@ fn data_on_an_empty_dir_is_never_restarted() {
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn one_to_two_defers_and_three_brings_all_along() {
-    let cluster = Manifest::new().as_in_the_guides().replicas(1).start("from-one");
+    let cluster = Manifest::new().of_the_guides().replicas(1).start("from-one");
     let strategy = cluster.strategy();
     let first = cluster.uids();
 

@@ -51,7 +51,7 @@ fn assert_one_snapshot(cluster: &Cluster) {
 
 /// The whole of the main job, seen from outside by a watch on the pods, and from inside by the run's own events.
 fn grows_from_two_to_three(test: &str, image: Image, first_leader: &str) {
-    let cluster = Manifest::new().as_in_the_guides().image(image).start(test);
+    let cluster = Manifest::new().of_the_guides().image(image).start(test);
     cluster.lead(first_leader);
     let strategy = cluster.strategy();
     let old = cluster.uids();

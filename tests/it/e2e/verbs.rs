@@ -11,7 +11,7 @@ use crate::harness::{Launch, Manifest, ODD_KEY};
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn on_a_healthy_cluster() {
-    let cluster = Manifest::new().as_in_the_guides().start("verbs");
+    let cluster = Manifest::new().of_the_guides().start("verbs");
     let versions = cluster.versions();
     let (leader, _) = cluster.leader();
 

@@ -125,7 +125,8 @@ pub(crate) struct Manifest {
     launch: Launch,
     flags: String,
     probe: Value,
-    companion: bool,
+    /// The name of a second container.
+    companion: Option<&'static str>,
     labels: Value,
     peers: Peers,
     by_hand: bool,
@@ -150,7 +151,7 @@ impl Manifest {
             launch: Launch::Exec,
             flags: String::new(),
             probe: json!({"httpGet": {"path": "/health", "port": 2379}}),
-            companion: false,
+            companion: None,
             labels: json!({}),
             peers: Peers::Script,
             by_hand: false,
@@ -164,8 +165,12 @@ impl Manifest {
     }
 
     /// With a second container and with readiness by etcdctl, as in the guides. A learner is not ready by it.
-    pub(crate) fn as_in_the_guides(self) -> Self {
-        Self { companion: true, probe: json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}}), ..self }
+    pub(crate) fn of_the_guides(self) -> Self {
+        Self {
+            companion: Some("companion"),
+            probe: json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}}),
+            ..self
+        }
     }
 
     /// Over TLS, for which clients need a certificate too. Readiness needs none.
@@ -470,10 +475,10 @@ impl Manifest {
                 },
             },
         });
-        if self.companion {
+        if let Some(name) = self.companion {
             let containers = set["spec"]["template"]["spec"]["containers"].as_array_mut().expect("containers");
             containers.push(json!({
-                "name": "companion",
+                "name": name,
                 "image": image,
                 "imagePullPolicy": pull,
                 "command": ["sh", "-c", "trap exit TERM; while :; do sleep 1000 & wait; done"],
