@@ -228,14 +228,10 @@ impl World for Cluster {
         {
             self.watch = Some(Watch::begin(&self.kubernetes, &observation.statefulset));
         }
-        let mut limit = limit;
-        if self.etcd.by_exec() {
-            let rest = limit.min(ASK_BY_EXEC_EVERY);
-            tokio::time::sleep(rest).await;
-            limit -= rest;
-        }
+        let rest = if self.etcd.by_exec() { limit.min(ASK_BY_EXEC_EVERY) } else { Duration::ZERO };
+        tokio::time::sleep(rest).await;
+        let limit = limit.saturating_sub(rest);
         let limit = match (wake, self.watch.as_ref().is_none_or(Watch::deaf)) {
-            (Wake::Members, _) if self.etcd.by_exec() => return,
             (Wake::Members, _) => limit.min(ASK_MEMBERS_EVERY),
             (Wake::Kubernetes, true) => limit.min(LOOK_EVERY),
             (Wake::Kubernetes, false) => limit,

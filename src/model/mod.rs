@@ -77,6 +77,6 @@ pub use template::{
 pub use tls::{CertFile, CertSource, Tls};
 pub use via::Via;
 pub use volume::{
-    NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, all_are_provisioned, is_used, place_of,
+    NewVolume, USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, is_used, may_be_by_hand, place_of,
     used_paths_with, volume_needs, volumes_to_make,
 };

@@ -87,19 +87,13 @@ impl Record {
     /// # Errors
     /// When it is not a record of a version that this program knows.
     pub fn parse(annotation: &str) -> Result<Self, String> {
-        /// What is read of a record of whatever version.
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: Option<u64>,
+        let value: Value = serde_json::from_str(annotation).map_err(|error| format!("it is not JSON: {error}"))?;
+        match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(RECORD_VERSION) => {}
+            Some(version) => return Err(format!("it has version {version}, this program knows {RECORD_VERSION}")),
+            None => return Err("it has no version".to_owned()),
         }
-        match serde_json::from_str(annotation).map_err(|error| format!("it is not JSON: {error}"))? {
-            Versioned { version: Some(version) } if version == u64::from(RECORD_VERSION) => {}
-            Versioned { version: Some(version) } => {
-                return Err(format!("it has version {version}, this program knows {RECORD_VERSION}"));
-            }
-            Versioned { version: None } => return Err("it has no version".to_owned()),
-        }
-        serde_json::from_str(annotation).map_err(|error| format!("it cannot be read: {error}"))
+        serde_json::from_value(value).map_err(|error| format!("it cannot be read: {error}"))
     }
 
     /// The record of a goal's own run, or of the one that it takes up.

@@ -2,8 +2,8 @@
 //! for them by hand.
 
 use crate::model::{
-    Answer, Change, Claim, ClaimPolicy, Goal, Known, Observation, Question, Record, Verb, Volume, all_are_provisioned,
-    is_used,
+    Answer, Change, Claim, ClaimPolicy, Goal, Known, Observation, Question, Record, Verb, Volume, is_used,
+    may_be_by_hand,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -102,12 +102,7 @@ pub(super) fn clear(
     }
     // Where volumes are made by hand nobody else clears them away.
     let made = Record::of_run(goal, observation).map(|record| record.volumes).unwrap_or_default();
-    let by_hand = !made.is_empty()
-        || match &observation.volumes {
-            Known::Known(volumes) => volumes.iter().any(Volume::by_hand),
-            Known::Unknown(_) => !all_are_provisioned(observation),
-        };
-    if !by_hand {
+    if made.is_empty() && !may_be_by_hand(observation) {
         return None;
     }
     let question = Question::Volumes { names: made.clone() };

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::Fact;
 
-pub use needs::{VolumeNeed, all_are_provisioned, volume_needs, volumes_to_make};
+pub use needs::{VolumeNeed, may_be_by_hand, volume_needs, volumes_to_make};
 pub use places::{USED_PATHS_ANNOTATION, VolumePlace, is_used, place_of, used_paths_with};
 
 /// The label of a node's own name.

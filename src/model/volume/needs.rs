@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{ClaimTemplate, DataDir, Fact, Goal, Observation, StorageClass};
+use super::super::{ClaimTemplate, DataDir, Fact, Goal, Known, Observation, StorageClass};
 use super::models::{from_neighbour, from_template};
 use super::{NewVolume, Volume};
 
@@ -112,12 +112,16 @@ fn need(
     }
 }
 
-/// Whether the storage class of every claim is known to make its volumes, so that none is made by hand.
-pub fn all_are_provisioned(observation: &Observation) -> bool {
-    observation.storage_classes.is_known_and(|classes| {
-        let templates = &observation.statefulset.claim_templates;
-        templates.iter().all(|template| class_of(template, classes).is_some_and(provisions))
-    })
+/// Whether a volume of the members' claims is, or may be, made by hand: where the volumes cannot be read, unless the storage
+/// class of every claim is known to make its own.
+pub fn may_be_by_hand(observation: &Observation) -> bool {
+    let templates = &observation.statefulset.claim_templates;
+    match &observation.volumes {
+        Known::Known(volumes) => volumes.iter().any(Volume::by_hand),
+        Known::Unknown(_) => !observation.storage_classes.is_known_and(|classes| {
+            templates.iter().all(|template| class_of(template, classes).is_some_and(provisions))
+        }),
+    }
 }
 
 fn class_of<'a>(template: &ClaimTemplate, classes: &'a [StorageClass]) -> Option<&'a StorageClass> {

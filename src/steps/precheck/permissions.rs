@@ -2,7 +2,8 @@
 
 use super::{Check, Context, kubernetes, volumes};
 use crate::model::{
-    Answer, ClaimPolicy, Join, Known, Permission, Question, RolloutPolicy, Verb, Via, Volume, strategy_is_on_delete,
+    Answer, ClaimPolicy, Join, Known, Permission, Question, RolloutPolicy, Verb, Via, may_be_by_hand,
+    strategy_is_on_delete,
 };
 use crate::runbook::Finding;
 
@@ -78,7 +79,7 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
         && matches!(Join::of(context.observation, context.goal), Ok(Join::Bypass { .. }));
     let claims = !set.claim_templates.is_empty()
         && (context.goal.verb == Verb::Replace || context.goal.claims == ClaimPolicy::Delete);
-    let by_hand = claims && context.observation.volumes.is_known_and(|volumes| volumes.iter().any(Volume::by_hand));
+    let by_hand = claims && may_be_by_hand(context.observation);
     let deletes = settles || restores || context.goal.verb == Verb::Replace;
     let delete: Row = ("", "pods", "delete", true, Need::Required);
     let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };

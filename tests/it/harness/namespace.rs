@@ -44,13 +44,12 @@ impl Drop for Namespace {
         }
         api::delete("namespace", &self.name, "");
         // Volumes outlive their claims where the storage class retains them.
-        let bound = claims.iter().filter_map(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned));
-        let made = listed("persistentvolume", &format!("{OF_NAMESPACE}={}", self.name));
-        for volume in bound.chain(made.iter().map(name_of)) {
-            if let Ok(volume) = api::try_get("persistentvolume", &volume, "") {
-                clear(&volume, &self.name);
-            }
-            api::delete("persistentvolume", &volume, "");
+        let volume_of =
+            |claim: &Value| api::try_get("persistentvolume", claim["spec"]["volumeName"].as_str()?, "").ok();
+        let bound = claims.iter().filter_map(volume_of);
+        for volume in bound.chain(listed("persistentvolume", &format!("{OF_NAMESPACE}={}", self.name))) {
+            clear(&volume, &self.name);
+            api::delete("persistentvolume", &name_of(&volume), "");
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::sample::{by_hand, rok, self_joining, up_to, with_strategy};
 use super::walk::{Act, Walk, settle_quorum, walk};
+use crate::harness::setting;
 
 /// `down --to N`.
 pub(super) fn down_to(to: i32, run: &str) -> Request {
@@ -153,7 +154,7 @@ fn requests(size: i32) -> impl Strategy<Value = Request> {
 
 /// How many stories are told: few where all tests are run, as many as `PROPTEST_CASES` says in `make torture`.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100)
+    setting("PROPTEST_CASES", "100").parse().expect("PROPTEST_CASES is a number")
 }
 
 /// A walk of the tool on a cluster: what is asked for, and for each move of the world which one it is; or a kill, after

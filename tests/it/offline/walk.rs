@@ -23,7 +23,7 @@ struct State {
 }
 
 /// A state in a walk, until it has been gone on from, and how it was first come to.
-struct Reached {
+struct Visited {
     state: Option<State>,
     from: Option<(usize, String)>,
 }
@@ -83,13 +83,13 @@ impl Walk {
     pub(super) fn all(&self) -> Found {
         let first = State { observation: self.start.clone(), step: None };
         let mut seen: HashMap<(u64, u64), usize> = HashMap::new();
-        let mut states: Vec<Reached> = Vec::new();
+        let mut states: Vec<Visited> = Vec::new();
         let mut edges: Vec<Vec<usize>> = Vec::new();
         let mut ends: Vec<bool> = Vec::new();
         let mut queue = VecDeque::new();
         let mut found = Found::default();
         seen.insert(key(&first), 0);
-        states.push(Reached { state: Some(first), from: None });
+        states.push(Visited { state: Some(first), from: None });
         edges.push(Vec::new());
         ends.push(false);
         queue.push_back(0);
@@ -100,7 +100,7 @@ impl Walk {
             for (label, next) in nexts {
                 let key = key(&next);
                 let to = *seen.entry(key).or_insert_with(|| {
-                    states.push(Reached { state: Some(next), from: Some((at, label)) });
+                    states.push(Visited { state: Some(next), from: Some((at, label)) });
                     edges.push(Vec::new());
                     ends.push(false);
                     queue.push_back(states.len() - 1);
@@ -116,7 +116,7 @@ impl Walk {
     }
 
     /// From every state the goal or a refusal can be reached.
-    fn every_state_has_a_way_out(&self, states: &[Reached], edges: &[Vec<usize>], ends: &[bool]) {
+    fn every_state_has_a_way_out(&self, states: &[Visited], edges: &[Vec<usize>], ends: &[bool]) {
         let mut back: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
         for (from, list) in edges.iter().enumerate() {
             for to in list {
@@ -527,7 +527,7 @@ fn key(state: &State) -> (u64, u64) {
     (hash(0), hash(1))
 }
 
-fn way(states: &[Reached], mut at: usize) -> String {
+fn way(states: &[Visited], mut at: usize) -> String {
     let mut steps = Vec::new();
     while let Some((from, label)) = &states[at].from {
         steps.push(label.clone());
