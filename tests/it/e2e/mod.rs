@@ -8,6 +8,7 @@
 
 mod abort;
 mod access;
+mod completion;
 mod cut_off;
 mod down;
 mod fleet;
