@@ -61,6 +61,9 @@ pub(super) enum Command {
     /// Print the script that has a shell complete what is typed, names in the cluster included
     #[command(after_long_help = COMPLETIONS)]
     Completions(Completions),
+    /// Print the manual, or write a page for each verb
+    #[command(after_long_help = MANUAL)]
+    Man(Man),
 }
 
 impl Command {
@@ -76,7 +79,7 @@ impl Command {
             | Self::Verify(Verify { target, .. })
             | Self::Snapshot(Snapshot { target, .. }) => Some(&mut target.access),
             Self::Status(Status { access, .. }) => Some(access),
-            Self::Sandbox(_) | Self::Completions(_) => None,
+            Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }
@@ -105,6 +108,9 @@ const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
     The script asks this program at every Tab. Contexts, namespaces, StatefulSets that run etcd, their pods and the steps \
     are completed as they are at that moment; what is not known within a second is left out.\nFor `kubectl etcd-scale`, \
     link this program as kubectl_complete-etcd_scale beside kubectl-etcd_scale: kubectl asks it.";
+
+const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
+    etcd-scale man ~/.local/share/man/man1";
 
 #[derive(Debug, Args)]
 pub(super) struct Output {
@@ -913,6 +919,13 @@ pub(super) enum Shell {
     Zsh,
     /// 3.0 or later
     Fish,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write etcd-scale.1 and a page for each verb to this directory, which is made where it is missing
+    #[arg(value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
 }
 
 /// `IMAGE=PATH`.

@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod down;
 mod exit;
+mod man;
 mod replace;
 mod sandbox;
 mod session;
@@ -90,5 +91,6 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &mut console, interrupt)).await,
         Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,
         Command::Completions(args) => completions::run(&args, &mut console),
+        Command::Man(args) => man::run(&args, &mut console),
     }
 }

@@ -45,6 +45,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("println!", &[]),
     ("clap::", &["cli/"]),
     ("clap_complete::", &["cli/"]),
+    ("clap_mangen::", &["cli/"]),
     ("minijinja::", &["gitops/"]),
     ("\"git\"", &["gitops/git.rs"]),
     ("serde_saphyr::", &["cli/", "gitops/", "sandbox/", "model/config_text.rs"]),

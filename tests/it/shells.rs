@@ -1,4 +1,4 @@
-//! The program among the operator's tools: completion in real shells, and as kubectl's plugin.
+//! The program among the operator's tools: completion in real shells, as kubectl's plugin, and the manual.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -175,4 +175,29 @@ fn kubectl_runs_it_as_a_plugin() {
     let directory = format!("{}/", desk.path().display());
     let path = directory.trim_end_matches('/');
     assert_eq!(answer(&["check", "--kubeconfig", path]), format!("{directory}\n:6\n"), "a path goes on");
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_verb() {
+    let desk = desk(CONTEXTS);
+    let pages = desk.path().join("made/for/it");
+    let mut command = Command::new(PROGRAM);
+    // A variable's value may be a password.
+    command.args(["man"]).arg(&pages).env("ETCDCTL_USER", "root:secret").env("ETCDCTL_KEY", "secret");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let help = text(&run(PROGRAM, &desk, &["--help"], None).stdout);
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<&str> = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).collect();
+    assert!(verbs.len() > 10, "{help}");
+    for verb in verbs.iter().filter_map(|line| line.split_whitespace().next()).filter(|verb| *verb != "help") {
+        let page = fs::read_to_string(pages.join(format!("etcd-scale-{verb}.1"))).unwrap();
+        assert!(page.contains(&format!(".TH etcd-scale-{verb} 1")), "{page}");
+        assert!(!page.contains("secret"), "{page}");
+    }
+    let main = fs::read(pages.join("etcd-scale.1")).unwrap();
+    assert_eq!(text(&run(PROGRAM, &desk, &["man"], None).stdout), text(&main), "without a directory, the main page");
+    let refused = run(PROGRAM, &desk, &["man", "/dev/null/x"], None);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("cannot write the manual to /dev/null/x"), "{}", text(&refused.stderr));
 }
