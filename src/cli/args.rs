@@ -58,10 +58,16 @@ pub(super) enum Command {
     Snapshot(Snapshot),
     /// Run a cluster on loopback, to try, rehearse and test
     Sandbox(Sandbox),
+    /// Print the script that has a shell complete what is typed, names in the cluster included
+    #[command(after_long_help = COMPLETIONS)]
+    Completions(Completions),
+    /// Print the manual, or write a page for each verb
+    #[command(after_long_help = MANUAL)]
+    Man(Man),
 }
 
 impl Command {
-    /// How the cluster is reached that it is about; none for the sandbox.
+    /// How the cluster is reached that it is about; none where it is about none.
     pub(super) fn access_mut(&mut self) -> Option<&mut ClusterAccess> {
         match self {
             Self::Up(Up { target, .. })
@@ -73,7 +79,7 @@ impl Command {
             | Self::Verify(Verify { target, .. })
             | Self::Snapshot(Snapshot { target, .. }) => Some(&mut target.access),
             Self::Status(Status { access, .. }) => Some(access),
-            Self::Sandbox(_) => None,
+            Self::Sandbox(_) | Self::Completions(_) | Self::Man(_) => None,
         }
     }
 }
@@ -94,6 +100,17 @@ const ABORT_STEPS: &str = "Steps: precheck, remove-member, take-back, wait-leave
     Once the new member votes there is nothing to take back: shrink with `down`.";
 
 const SETTLE_STEPS: &str = "Steps: precheck, settle-rollout, verify.";
+
+const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
+    bash: echo 'source <(etcd-scale completions bash)' >> ~/.bashrc\n  \
+    zsh:  echo 'source <(etcd-scale completions zsh)' >> ~/.zshrc, below compinit\n  \
+    fish: echo 'etcd-scale completions fish | source' >> ~/.config/fish/config.fish\n\
+    The script asks this program at every Tab. Contexts, namespaces, StatefulSets that run etcd, their pods and the steps \
+    are completed as they are at that moment; what is not known within a second is left out.\nFor `kubectl etcd-scale`, \
+    link this program as kubectl_complete-etcd_scale beside kubectl-etcd_scale: kubectl asks it.";
+
+const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
+    etcd-scale man ~/.local/share/man/man1";
 
 #[derive(Debug, Args)]
 pub(super) struct Output {
@@ -885,6 +902,30 @@ pub(super) struct SandboxServe {
     /// End when standard input does
     #[arg(long)]
     pub(super) while_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Shell {
+    /// 3.2 or later
+    Bash,
+    /// With compinit
+    Zsh,
+    /// 3.0 or later
+    Fish,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write etcd-scale.1 and a page for each verb to this directory, which is made where it is missing
+    #[arg(value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
 }
 
 /// `IMAGE=PATH`.

@@ -2,9 +2,12 @@
 
 mod abort;
 mod args;
+mod called;
 mod check;
+mod completions;
 mod down;
 mod exit;
+mod man;
 mod replace;
 mod sandbox;
 mod session;
@@ -18,12 +21,12 @@ mod verify;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::report::Console;
 use crate::runbook::{Interrupt, Trouble, TroubleKind};
 use args::{Cli, Command};
+use called::Called;
 
 /// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
@@ -32,7 +35,11 @@ pub fn run() -> ExitCode {
     if let Some(code) = crate::sandbox::stage() {
         return code;
     }
-    let cli = Cli::parse();
+    let called = Called::now();
+    if completions::answer(called) {
+        return ExitCode::SUCCESS;
+    }
+    let cli = called.parse();
     #[cfg(target_os = "linux")]
     if let Err(error) = sandbox::before_threads(&cli.command) {
         let trouble = Trouble::new(TroubleKind::Refused, format!("{error:#}"));
@@ -83,5 +90,7 @@ async fn dispatch(cli: Cli) -> u8 {
         Command::Verify(args) => verify::run(args, &mut console, interrupt).await,
         Command::Snapshot(args) => Box::pin(snapshot::run(args, &mut console, interrupt)).await,
         Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,
+        Command::Completions(args) => completions::run(&args, &mut console),
+        Command::Man(args) => man::run(&args, &mut console),
     }
 }

@@ -6,7 +6,7 @@ mod survey;
 mod world;
 
 pub use etcd::{Password, Reach, User};
-pub use k8s::Connection;
+pub use k8s::{Connection, Names};
 pub use survey::{Scope, Survey};
 pub use world::Cluster;
 

@@ -7,6 +7,7 @@ mod console;
 mod document;
 mod escape;
 mod log;
+mod plain;
 mod prompt;
 mod status;
 mod statuses;
@@ -17,4 +18,5 @@ mod waiting;
 
 pub use console::{Color, Console, Format, Style};
 pub use log::log;
+pub use plain::{hush, output};
 pub use prompt::input_ended;

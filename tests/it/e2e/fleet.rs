@@ -39,7 +39,7 @@ fn lasting(mut status: Value) -> Value {
 }
 
 /// A StatefulSet that runs no etcd, beside the one that does.
-fn add_another(cluster: &Cluster) {
+pub(super) fn add_another(cluster: &Cluster) {
     create(&json!({
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",

@@ -1,0 +1,73 @@
+//! The names that this program goes by: its own, and the two under which kubectl runs it as a plugin.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use super::args::Cli;
+
+/// The file that kubectl runs for `kubectl etcd-scale`: an underscore there is a dash on its command line.
+const PLUGIN: &str = "kubectl-etcd_scale";
+
+/// The file that kubectl runs where `kubectl etcd-scale` is typed and not entered yet.
+const PLUGIN_COMPLETION: &str = "kubectl_complete-etcd_scale";
+
+/// How this program was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Called {
+    /// By its own name, or another that means nothing here.
+    Itself,
+    /// As kubectl's plugin.
+    Plugin,
+    /// To complete what is typed for the plugin.
+    PluginCompletion,
+}
+
+impl Called {
+    /// How this process was started.
+    pub(super) fn now() -> Self {
+        std::env::args_os().next().map_or(Self::Itself, |program| Self::by(&program))
+    }
+
+    fn by(program: &OsStr) -> Self {
+        match Path::new(program).file_name().and_then(OsStr::to_str) {
+            Some(PLUGIN) => Self::Plugin,
+            Some(PLUGIN_COMPLETION) => Self::PluginCompletion,
+            _ => Self::Itself,
+        }
+    }
+
+    /// What may be said, with the name that usage and help begin with.
+    pub(super) fn command(self) -> clap::Command {
+        match self {
+            Self::Itself => Cli::command(),
+            Self::Plugin | Self::PluginCompletion => Cli::command().bin_name("kubectl etcd-scale"),
+        }
+    }
+
+    /// What was said. Help and wrong usage end the process here.
+    pub(super) fn parse(self) -> Cli {
+        let mut command = self.command();
+        let mut said = command.get_matches_mut();
+        Cli::from_arg_matches_mut(&mut said).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_who_calls() {
+        for (program, called) in [
+            ("etcd-scale", Called::Itself),
+            ("/usr/bin/etcd-scale", Called::Itself),
+            ("/home/x/.krew/bin/kubectl-etcd_scale", Called::Plugin),
+            ("kubectl_complete-etcd_scale", Called::PluginCompletion),
+            ("kubectl-etcd-scale", Called::Itself),
+        ] {
+            assert_eq!(Called::by(OsStr::new(program)), called, "{program}");
+        }
+    }
+}
