@@ -185,8 +185,8 @@ fn faults_are_taken(story: &Story) {
     let faults: Vec<_> = faults.lines().filter(|line| !line.starts_with("  #  ")).collect();
     assert_eq!(faults.len(), 6, "{example}");
     for fault in faults {
-        let fault = fault.replacen("# ", "", 1);
-        story.quietly(&format!("kubectl create --dry-run=server -f - <<'END'\n{head}\n{fault}\nEND"));
+        let fault = fault.strip_prefix("  # ").unwrap_or(fault).trim_start();
+        story.quietly(&format!("kubectl create --dry-run=server -f - <<'END'\n{head}\n  {fault}\nEND"));
     }
 }
 
