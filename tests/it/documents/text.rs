@@ -140,6 +140,8 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{8}\b", "<hash>"),
         (r"\b\d+(\.\d+)? (bytes|MB)\b", "<size>"),
         (r"applied \d+, the leader is at \d+", "<pace>"),
+        // A pod that starts anew makes its claim, which may be bound before anybody looks.
+        (r"(claim \S+ is bound to volume|none to make: storage class \S+ makes the volume of) \S+", "<volume>"),
         // A slow machine leaves the leader out.
         (r"hashes equal on .*", "hashes equal"),
         (r"data equal where hashed", "data equal"),
