@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test torture check e2e build install-tools fmt clippy deny
+.PHONY: help install demo test torture docs check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
@@ -17,6 +17,10 @@ export PATH := $(CURDIR)/target/tools:$(PATH)
 help: ## Show this
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
+install: ## Install etcd-scale where cargo installs programs
+	@.ci/need cargo
+	cargo install --locked --path .
+
 demo: ## Grow an etcd from two members to three before your eyes, in a sandbox
 	@.ci/need cargo etcd
 	@cargo build --locked
@@ -26,12 +30,17 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	@.ci/need kubectl etcd
 	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) $(E2E_TESTS) sandbox:: --test-threads $(SANDBOX_THREADS)
+	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) $(E2E_TESTS) sandbox:: documents:: --test-threads $(SANDBOX_THREADS)
 
 torture: ## Walk every state of clusters of up to five members, and 10,000 random stories: minutes
 	@.ci/need cargo
 	cargo test --locked --test it -- --ignored --nocapture offline::torture
 	PROPTEST_CASES=10000 cargo test --locked --test it -- no_sequence_breaks_a_promise
+
+docs: ## Write the documents' transcripts anew, from runs in a sandbox
+	@.ci/need cargo kubectl etcd
+	@cargo build --locked
+	DOCS_UPDATE=1 $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) documents::
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 

@@ -1,4 +1,4 @@
-//! Exit codes, as the README lists them.
+//! Exit codes, as the handbook lists them.
 
 use crate::model::GoalRefusal;
 use crate::runbook::{LockError, Outcome, Trouble, TroubleKind};

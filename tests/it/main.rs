@@ -5,6 +5,7 @@
 mod architecture;
 mod command_line;
 mod conformance;
+mod documents;
 mod e2e;
 mod harness;
 mod offline;

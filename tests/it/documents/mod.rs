@@ -1,0 +1,5 @@
+//! The documents: that what they show came from a run, and what they name is there.
+
+mod facts;
+mod text;
+mod transcripts;
