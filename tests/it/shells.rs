@@ -90,7 +90,7 @@ fn bash_completes_at_a_terminal() {
     ] {
         session.send_line(&format!("etcd-scale {typed}\t")).unwrap();
         let said = session.exp_string(PROMPT).unwrap_or_else(|error| panic!("{typed}: {error}"));
-        let shown: String = words.iter().map(|word| format!("[{word}]")).collect();
+        let shown = format!("[{}]", words.join("]["));
         assert!(said.contains(&shown), "{typed:?} became {said:?}");
     }
     // A shell at a terminal lets itself not be ended by a signal.

@@ -5,7 +5,7 @@ use crate::harness::{Manifest, SET, setting, try_kubectl};
 const ROLE: &str = include_str!("../../../.github/rbac.yaml");
 const JOB: &str = include_str!("../../../.github/job.yaml");
 
-/// What is in the namespace: the ClusterRole is advisory, and may be somebody's.
+/// What is in the namespace: the cluster role is advisory, and may be somebody's.
 fn role(namespace: &str) -> String {
     let documents = ROLE.split("\n---\n").filter(|document| !document.contains("kind: ClusterRole"));
     documents.collect::<Vec<_>>().join("\n---\n").replace("NAMESPACE", namespace)
