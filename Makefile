@@ -3,10 +3,11 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test torture docs check e2e build install-tools fmt clippy deny
+.PHONY: help install demo test torture torture-changes torture-random docs check e2e build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
+IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo build --locked && $(TARGET)/debug/etcd-scale sandbox run -- $(E2E)
 E2E_TESTS := e2e:: conformance::
 # More than a small machine has cores: most tests wait half of their time.
 TEST_THREADS := 4
@@ -32,15 +33,22 @@ test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documen
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) $(E2E_TESTS) sandbox:: documents:: --test-threads $(SANDBOX_THREADS)
 
-torture: ## Walk every state of clusters of up to five members, and 10,000 random stories: minutes
+torture: ## Walk every state of clusters of up to five members, 10,000 random stories, and trouble in a sandbox: hours
 	@.ci/need cargo
 	cargo test --locked --test it -- --ignored --nocapture offline::torture
 	PROPTEST_CASES=10000 cargo test --locked --test it -- no_sequence_breaks_a_promise
+	$(MAKE) torture-changes torture-random
+
+torture-changes: ## Every change of every verb meets every trouble, in a sandbox: an hour. TORTURE_SCHEDULE repeats one
+	$(IN_SANDBOX) --nocapture torture::every_change
+
+torture-random: ## Runs meet random trouble, in a sandbox: TORTURE_ROUNDS of them, from TORTURE_SEED on
+	$(IN_SANDBOX) --nocapture torture::random
 
 docs: ## Write the documents' transcripts anew, from runs in a sandbox
-	@.ci/need cargo kubectl etcd
-	@cargo build --locked
-	DOCS_UPDATE=1 $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) documents::
+	$(IN_SANDBOX) documents::
+
+docs: export DOCS_UPDATE=1
 
 check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed, the dependencies
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cluster::{Connection, Password, Reach, User};
-use crate::model::{ClaimPolicy, HashPolicy, JoinChoice, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Via};
+use crate::model::{
+    ClaimPolicy, HashPolicy, JoinChoice, MOST_MEMBERS, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Via,
+};
 use crate::report::{Color, Format, Style};
 
 /// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
@@ -418,11 +420,11 @@ pub(super) struct Up {
     pub(super) running: Running,
 
     /// The number of members to reach; nothing is done where they are there
-    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = size())]
     pub(super) to: Option<i32>,
 
     /// How many members to add [default: 1]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "K", value_parser = size())]
     pub(super) by: Option<i32>,
 
     #[command(flatten)]
@@ -495,11 +497,11 @@ pub(super) struct Down {
     pub(super) running: Running,
 
     /// The number of members to reach; nothing is done where there are as many. Going below three requires it
-    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "by", value_parser = size())]
     pub(super) to: Option<i32>,
 
     /// How many members to remove [default: 1]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "K", value_parser = size())]
     pub(super) by: Option<i32>,
 
     /// What becomes of the claims of the pods that go [default: keep; they must go before the next scale-up]
@@ -932,6 +934,11 @@ pub(super) struct Man {
 fn image(text: &str) -> Result<(String, PathBuf), String> {
     let (image, path) = text.split_once('=').ok_or("expected IMAGE=PATH")?;
     Ok((image.to_owned(), PathBuf::from(path)))
+}
+
+/// A number of members, asked for or to add or remove.
+fn size() -> clap::builder::RangedI64ValueParser<i32> {
+    clap::value_parser!(i32).range(1..=i64::from(MOST_MEMBERS))
 }
 
 /// A time as kubectl takes it: `90s`, `10m`, `1h30m`, or a number of seconds.

@@ -131,6 +131,8 @@ fn insert(text: &str, entries: impl Fn(&str) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn size() -> Patch {
@@ -187,6 +189,18 @@ mod tests {
         for text in ["patches: [{path: a}]\n", "{patches: []}\n", "patches: &here\n  - path: a\nother: *here\n", "a: ["]
         {
             assert!(enable(text, &[state()], "etcd").is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(
+            text in "\\PC*|([-a-c:#'\"|>&*!~{}\\[\\], \\t\\r\\n]|patches:|- path: |resources: ){0,20}",
+            name in "\\PC{0,8}",
+        ) {
+            if let Ok(enabled) = enable(&text, &[size(), state()], &name) {
+                prop_assert_eq!(enable(&enabled, &[size(), state()], &name).unwrap(), enabled);
+            }
         }
     }
 }

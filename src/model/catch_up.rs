@@ -75,7 +75,7 @@ impl CatchUp {
     pub fn keeps_pace(&self) -> bool {
         let (Some(last), Some((_, since, _))) = (self.finished.last(), self.round) else { return false };
         let has_everything =
-            self.applied + OWN_ENTRIES >= self.leader && (last.at_first_look || last.took < SHORT_ROUND);
+            self.applied.saturating_add(OWN_ENTRIES) >= self.leader && (last.at_first_look || last.took < SHORT_ROUND);
         let in_a_short_round = last.took < SHORT_ROUND && self.now.saturating_sub(since) < SHORT_ROUND;
         has_everything || in_a_short_round
     }

@@ -288,5 +288,15 @@ mod tests {
             };
             prop_assert_eq!(joined, wanted);
         }
+
+        #[test]
+        fn any_text_is_survived(
+            text in "\\PC*|([-a-c:#'\"|>&*!~{}\\[\\], \\t\\r\\n]|initial-cluster|a-0=http://a-0:1){0,20}",
+        ) {
+            if let Ok(joined) = joining(&text) {
+                let read = ConfigText::read(&joined).unwrap();
+                prop_assert_eq!(read.list(), NEW);
+            }
+        }
     }
 }

@@ -90,6 +90,8 @@ pub fn authority_of(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -120,5 +122,19 @@ mod tests {
         };
         assert_eq!(said("https://${HOSTNAME}.peers:2379").as_deref(), Some("https://etcd-2.peers:2379"));
         assert_eq!(said("https://$me:2379"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(url in "\\PC*|[-a-c:/.@\\[\\]0-9 ]{0,30}", text in "\\PC*|[-a-z=,:/$(){}'\" 0-9]{0,40}") {
+            let host = host_of(&url);
+            prop_assert!(host.is_none_or(|host| url.contains(host)));
+            prop_assert!(url.contains(authority_of(&url)));
+            let _ = port_of(&url);
+            let args = vec![format!("etcd --listen-client-urls {text} --advertise-client-urls={url}")];
+            let container = Container { args, ..Container::default() };
+            prop_assert!(client_ports(&container).contains(&2379));
+            let _ = advertised(&container, &text);
+        }
     }
 }

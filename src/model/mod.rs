@@ -14,6 +14,8 @@ mod join;
 mod keys;
 mod known;
 mod look;
+#[cfg(test)]
+pub(crate) mod mangled;
 mod manifest;
 mod member;
 mod membership;
@@ -69,7 +71,7 @@ pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, str
 pub use scheduling::{NodeDemand, Taint, Toleration};
 pub use source::Source;
 pub use stage::{Stage, round_of};
-pub use statefulset::{ContainerState, Owner, Pod, StatefulSet, Waiting};
+pub use statefulset::{ContainerState, LATEST_START, MOST_MEMBERS, Owner, Pod, StatefulSet, Waiting};
 pub use template::{
     AntiAffinity, ClaimTemplate, CommandPart, Container, DataDir, EnvFrom, EnvSource, EnvVar, FlagValue, Mount,
     SizeVariable, Template, VolumeKind,

@@ -175,6 +175,8 @@ pub fn same_peers(standing: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{CommandPart, EnvFrom, EnvVar};
 
@@ -261,5 +263,16 @@ mod tests {
         let twice =
             running(&["sh", "-c", "etcd --initial-cluster=a=http://a:2380 || etcd --initial-cluster=a=http://b:2380"]);
         assert!(matches!(template.peer_list(&twice), PeerList::Fixed(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "\\PC*|[-a-c=,:/ \\t\\n]{0,30}", other in "[-a-c=,:/ ]{0,30}") {
+            let peers = peers_in(&text);
+            prop_assert!(peers.is_none_or(|peers| !peers.is_empty()));
+            if same_peers(&text, &other) {
+                prop_assert_eq!(peers_in(&text).map(|peers| peers.len()), peers_in(&other).map(|peers| peers.len()));
+            }
+        }
     }
 }

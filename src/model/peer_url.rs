@@ -30,6 +30,9 @@ pub fn replace_ordinal(text: &str, statefulset: &str, ordinal: i32) -> Option<St
 pub fn replace_pod_name(text: &str, from: &str, to: &str) -> String {
     let mut new = String::with_capacity(text.len());
     let mut rest = text;
+    if from.is_empty() {
+        return text.to_owned(); // it would be found for ever
+    }
     let within = |c: char| c.is_ascii_alphanumeric() || c == '-';
     while let Some(at) = rest.find(from) {
         let (before, after) = (&rest[..at], &rest[at + from.len()..]);
@@ -137,7 +140,10 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text in ".*", name in ".{0,4}") {
-            let _ = replace_ordinal(&text, &name, 1);
+            let _ = replace_ordinal(&text, &name, i32::MIN);
+            let _ = replace_pod_name(&text, &name, "a");
+            let members = [member(&text), member(&name)];
+            let _ = (new_peer_url(&members, &name, 1), new_member_name(&members, &name, 1));
         }
     }
 }

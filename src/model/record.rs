@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ClaimPolicy, Goal, HashPolicy, Join, MemberId, Observation, Patched, Replaced, RolloutPolicy, SizeEnv, Verb,
-    volumes_to_make,
+    ClaimPolicy, Goal, HashPolicy, Join, MOST_MEMBERS, MemberId, Observation, Patched, Replaced, RolloutPolicy,
+    SizeEnv, Verb, volumes_to_make,
 };
 
 /// The form of the record that this version writes.
@@ -93,7 +93,12 @@ impl Record {
             Some(version) => return Err(format!("it has version {version}, this program knows {RECORD_VERSION}")),
             None => return Err("it has no version".to_owned()),
         }
-        serde_json::from_value(value).map_err(|error| format!("it cannot be read: {error}"))
+        let record: Self = serde_json::from_value(value).map_err(|error| format!("it cannot be read: {error}"))?;
+        let patched = record.patched.iter().flat_map(|patched| [patched.from, patched.to]);
+        match patched.chain([record.from, record.to]).find(|size| !(0..=MOST_MEMBERS).contains(size)) {
+            Some(size) => Err(format!("it speaks of {size} members")),
+            None => Ok(record),
+        }
     }
 
     /// The record of a goal's own run, or of the one that it takes up.

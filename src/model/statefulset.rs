@@ -7,6 +7,13 @@ use serde_json::Value;
 
 use super::{ClaimTemplate, RUN_ANNOTATION, Record, Template};
 
+/// Far more members than any etcd has. A size that is read or asked for and is larger is refused: each member is a
+/// round of the plan.
+pub const MOST_MEMBERS: i32 = 1000;
+
+/// Ordinals do not begin later in anything that is read, so that counting on from there never overflows.
+pub const LATEST_START: i32 = 1_000_000;
+
 /// The StatefulSet that carries the etcd cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

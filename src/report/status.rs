@@ -162,10 +162,10 @@ impl Status {
             );
         }
         if let Some(next) = &self.next {
-            let _ = write!(text, "\nnext: {next}");
+            let _ = write!(text, "\nnext: {}", escape(next));
         }
         if let Some(otherwise) = &self.otherwise {
-            let _ = write!(text, "\n  or: {otherwise}");
+            let _ = write!(text, "\n  or: {}", escape(otherwise));
         }
         text
     }
@@ -269,7 +269,7 @@ impl Row {
             text(&self.version),
             size,
             self.raft_applied.map_or_else(dash, |index| index.to_string()),
-            if self.volumes.is_empty() { dash() } else { self.volumes.join(", ") },
+            if self.volumes.is_empty() { dash() } else { escape(&self.volumes.join(", ")).into_owned() },
         ]
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options
             format!("{} {}\n  {}", styled(BAD, "Stopped:"), escape(fact), styled(DIM, &format!("-> {advice}")))
         }
         Outcome::Locked { holder } => {
-            format!("{} {} is at work on {statefulset}. Nothing was changed.", styled(BAD, "Locked:"), escape(holder))
+            let what = escape(&format!("{holder} is at work on {statefulset}")).into_owned();
+            format!("{} {what}. Nothing was changed.", styled(BAD, "Locked:"))
         }
         Outcome::Interrupted { .. } => styled(NOTE, "Interrupted."),
     };
@@ -177,5 +178,5 @@ fn again(statefulset: &str, goal: &Goal, options: &str) -> String {
         (Verb::Replace, Some(ordinal)) => format!(" {name}-{ordinal}"),
         _ => String::new(),
     };
-    format!("etcd-scale {} --sts {name} -n {namespace}{options}{to}", goal.verb.word())
+    escape(&format!("etcd-scale {} --sts {name} -n {namespace}{options}{to}", goal.verb.word())).into_owned()
 }

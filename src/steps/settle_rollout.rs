@@ -29,7 +29,8 @@ impl Step for SettleRollout {
         let target = goal.strategy_to_restore(observation);
         let rollout = Rollout::of(observation);
         // What the operator's own partition holds back stays, also where OnDelete is only our guard.
-        let floor = set.start + if strategy_is_on_delete(&target) { 0 } else { partition_of(&target) };
+        let held_back = if strategy_is_on_delete(&target) { 0 } else { partition_of(&target) };
+        let floor = set.start.saturating_add(held_back);
         let behind: Vec<i32> = rollout.behind.iter().copied().filter(|ordinal| *ordinal >= floor).collect();
         if !behind.is_empty()
             && let Some(verdict) = leave_for_later(observation, goal, record)

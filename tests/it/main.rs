@@ -11,3 +11,4 @@ mod harness;
 mod offline;
 mod sandbox;
 mod shells;
+mod torture;

@@ -79,6 +79,8 @@ fn inactive_in(metrics: &str) -> Vec<MemberId> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -89,5 +91,12 @@ mod tests {
             etcd_network_client_grpc_received_bytes_total 10\n";
         assert_eq!(inactive_in(metrics), [MemberId(0x91bc_3c39_8fb3_c146)]);
         assert!(inactive_in("").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "\\PC*|(etcd_network_active_peers\\{|Remote=\"|[,=\"}{ 0-9a-f\\n]){0,30}") {
+            let _ = inactive_in(&text);
+        }
     }
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::model::{
     AntiAffinity, Claim, ClaimTemplate, ConfigMap, Container, ContainerState, DiskPool, EnvFrom, EnvSource, EnvVar,
-    Mount, Node, NodeDemand, Owner, Pod, Service, StatefulSet, StorageClass, Taint, Template, Toleration, Volume,
-    VolumeKind, Waiting,
+    LATEST_START, MOST_MEMBERS, Mount, Node, NodeDemand, Owner, Pod, Service, StatefulSet, StorageClass, Taint,
+    Template, Toleration, Volume, VolumeKind, Waiting,
 };
 use crate::runbook::{Trouble, TroubleKind};
 
@@ -30,7 +30,11 @@ pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble>
     let template: core::PodTemplateSpec = part(&spec, "/template")?.unwrap_or_default();
     let claims: Vec<core::PersistentVolumeClaim> = part(&spec, "/volumeClaimTemplates")?.unwrap_or_default();
     let selector: LabelSelector = part(&spec, "/selector")?.unwrap_or_default();
-    let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+    let number = |pointer: &str, default: i32, most: i32| {
+        let Some(number) = part::<i32>(&spec, pointer)? else { return Ok(default) };
+        let fits = (0..=most).contains(&number);
+        fits.then_some(number).ok_or_else(|| malformed(pointer, &format!("{number} is out of range")))
+    };
     let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     let managers = metadata.managed_fields.iter().flatten().filter_map(|field| field.manager.clone()).collect();
@@ -41,8 +45,8 @@ pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble>
         resource_version: metadata.resource_version.unwrap_or_default(),
         generation: metadata.generation.unwrap_or_default(),
         observed_generation: status.observed_generation.unwrap_or_default(),
-        replicas: number("/replicas").unwrap_or(1),
-        start: number("/ordinals/start").unwrap_or(0),
+        replicas: number("/replicas", 1, MOST_MEMBERS)?,
+        start: number("/ordinals/start", 0, LATEST_START)?,
         service_name: text("/serviceName"),
         ordered_ready: text("/podManagementPolicy") != "Parallel",
         strategy: spec.get("updateStrategy").cloned().unwrap_or_default(),
@@ -67,9 +71,11 @@ pub(super) fn statefulset(object: DynamicObject) -> Result<StatefulSet, Trouble>
 
 fn part<T: DeserializeOwned>(value: &Value, pointer: &str) -> Result<Option<T>, Trouble> {
     let Some(part) = value.pointer(pointer).filter(|part| !part.is_null()) else { return Ok(None) };
-    T::deserialize(part).map(Some).map_err(|error| {
-        Trouble::new(TroubleKind::Refused, format!("cannot read the StatefulSet: its {pointer} is malformed: {error}"))
-    })
+    T::deserialize(part).map(Some).map_err(|error| malformed(pointer, &error.to_string()))
+}
+
+fn malformed(pointer: &str, why: &str) -> Trouble {
+    Trouble::new(TroubleKind::Refused, format!("cannot read the StatefulSet: its {pointer} is malformed: {why}"))
 }
 
 fn selector_query(selector: &LabelSelector) -> String {
@@ -369,4 +375,82 @@ pub(super) fn node(node: core::Node) -> Node {
 /// Whether a selector of another object matches the pods of the StatefulSet.
 pub(super) fn selects(selector: Option<&LabelSelector>, set: &StatefulSet) -> bool {
     selector.is_some_and(|selector| matches(selector, &set.template.labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::mangled::mangling;
+
+    /// A StatefulSet with something in every field that is read.
+    fn object() -> Value {
+        let probe = json!({"exec": {"command": ["etcdctl", "endpoint", "health"]}});
+        let reference = json!({"configMapKeyRef": {"name": "peers", "key": "list"}});
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {
+                "name": "etcd", "namespace": "x", "uid": "u", "resourceVersion": "7", "generation": 3,
+                "labels": {"app": "etcd"}, "annotations": {"etcd-scale.io/run": "{}"},
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Release", "name": "r", "uid": "o", "controller": true}],
+                "managedFields": [{"manager": "argocd-controller", "operation": "Apply"}],
+            },
+            "spec": {
+                "replicas": 2, "serviceName": "etcd-peers", "podManagementPolicy": "Parallel", "ordinals": {"start": 1},
+                "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+                "selector": {"matchLabels": {"app": "etcd"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
+                "template": {
+                    "metadata": {"labels": {"app": "etcd"}},
+                    "spec": {
+                        "nodeSelector": {"disk": "fast"},
+                        "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoSchedule"}],
+                        "affinity": {
+                            "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                                {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "etcd"}}}]},
+                            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                                {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}]}},
+                        },
+                        "containers": [{
+                            "name": "etcd", "image": "etcd:3.5",
+                            "command": ["sh", "-c"],
+                            "args": ["exec etcd --data-dir /data/etcd --initial-cluster=$LIST --config-file /etc/etcd/$POD.yaml --cert-file=/certs/tls.crt --listen-client-urls https://0.0.0.0:2379"],
+                            "env": [
+                                {"name": "SIZE", "value": "2"},
+                                {"name": "LIST", "valueFrom": reference},
+                                {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                            ],
+                            "envFrom": [{"configMapRef": {"name": "more"}, "prefix": "ETCD_"}],
+                            "ports": [{"name": "client", "containerPort": 2379}],
+                            "readinessProbe": probe,
+                            "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "certs", "mountPath": "/certs"},
+                                {"name": "conf", "mountPath": "/etc/etcd", "subPathExpr": "$(POD)"}],
+                        }],
+                        "volumes": [
+                            {"name": "certs", "secret": {"secretName": "tls", "items": [{"key": "tls.crt", "path": "tls.crt"}]}},
+                            {"name": "conf", "configMap": {"name": "conf"}}],
+                    },
+                },
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}}],
+            },
+            "status": {"observedGeneration": 3, "replicas": 2, "currentRevision": "a", "updateRevision": "b"},
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_statefulset_is_survived(mangling in mangling()) {
+            let Ok(object) = serde_json::from_value::<DynamicObject>(mangling.of(&object())) else { return Ok(()) };
+            let Ok(set) = statefulset(object) else { return Ok(()) };
+            let (template, pod) = (&set.template, set.pod_name(set.replicas));
+            let Some((_, container)) = template.etcd() else { return Ok(()) };
+            let _ = template.data_dir(container, &set.claim_templates);
+            let _ = template.size_variable(container, set.replicas);
+            let _ = (template.state_variable(container), template.peer_list(container));
+            let _ = template.config_file(container, &pod);
+            let _ = (template.client_tls(container), template.peer_tls(container), container.joins_by_itself());
+            let _ = (set.sources(), set.record(), crate::model::client_ports(container));
+        }
+    }
 }

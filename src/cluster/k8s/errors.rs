@@ -1,7 +1,7 @@
 //! What the API server answers instead of what was asked, in sentences.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::client::AuthError;
 
@@ -22,6 +22,30 @@ pub(super) async fn call<T>(
             format!("cannot {what}: the API server did not answer within {} s", limit.as_secs_f32()),
         )
         .advise("check the network, or allow more time with --request-timeout")),
+    }
+}
+
+/// How long a server that is busy is left alone: what an API server itself asks for.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// The same for a call that may be made again: a server that is busy has done nothing, and is asked again until the limit
+/// is over.
+pub(super) async fn ask<T, F>(what: &str, limit: Duration, make: impl Fn() -> F) -> Result<T, Trouble>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    let end = Instant::now() + limit;
+    let left = || end.saturating_duration_since(Instant::now());
+    let mut next = limit;
+    loop {
+        match call(what, next, make()).await {
+            Err(trouble) if trouble.kind == TroubleKind::NotYet && left() > BUSY * 2 => {
+                tracing::debug!(%trouble, "the API server is busy");
+                tokio::time::sleep(BUSY).await;
+                next = Duration::from_secs(left().as_secs());
+            }
+            other => return other,
+        }
     }
 }
 

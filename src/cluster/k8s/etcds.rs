@@ -5,7 +5,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 
 use super::connection::{Connected, FIRST_CALL};
 use super::convert;
-use super::errors::call;
+use super::errors::ask;
 use super::read::no_namespace;
 use crate::runbook::Trouble;
 
@@ -41,7 +41,7 @@ impl Connected {
         // The first call has to say soon that nobody is there; later ones have the time that was given.
         let mut limit = self.request_timeout.min(FIRST_CALL);
         loop {
-            let page = call(&what, limit, api.list(&params)).await?;
+            let page = ask(&what, limit, || api.list(&params)).await?;
             for object in page.items {
                 let metadata = object.metadata.clone();
                 if runs_etcd(object) {

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
 use tokio::task::JoinHandle;
 
-use super::errors::call;
+use super::errors::{ask, call};
 use super::read::Kubernetes;
 use crate::runbook::{LockError, Trouble, TroubleKind};
 
@@ -124,6 +124,7 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] where another run holds it and lives.
     pub(in crate::cluster) async fn take(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
+        let params = PostParams::default();
         loop {
             self.probe(waiting).await?;
             let present = self.read().await?;
@@ -133,7 +134,7 @@ impl Lock {
                         metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
                         spec: Some(self.spec(0)),
                     };
-                    call("take the lock", CALL, self.api.create(&PostParams::default(), &lease)).await
+                    ask("take the lock", CALL, || self.api.create(&params, &lease)).await
                 }
                 Some(mut lease) => {
                     // Taken by somebody in between: find out about that one.
@@ -142,7 +143,7 @@ impl Lock {
                     }
                     let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
                     lease.spec = Some(self.spec(transitions.saturating_add(1)));
-                    call("take the lock", CALL, self.api.replace(&self.name, &PostParams::default(), &lease)).await
+                    ask("take the lock", CALL, || self.api.replace(&self.name, &params, &lease)).await
                 }
             };
             match taken {
@@ -190,7 +191,7 @@ impl Lock {
     }
 
     async fn delete_own(&self) -> Result<(), Trouble> {
-        let present = call("read the lock", CALL, self.api.get_opt(&self.name)).await?;
+        let present = ask("read the lock", CALL, || self.api.get_opt(&self.name)).await?;
         let Some(lease) = present.filter(|lease| view(lease).holder == self.holder) else { return Ok(()) };
         // Only as it was read: another run may take it over at this moment.
         let params = DeleteParams {
@@ -204,7 +205,7 @@ impl Lock {
     }
 
     async fn read(&self) -> Result<Option<Lease>, LockError> {
-        call("read the lock", CALL, self.api.get_opt(&self.name)).await.map_err(LockError::Trouble)
+        ask("read the lock", CALL, || self.api.get_opt(&self.name)).await.map_err(LockError::Trouble)
     }
 
     fn spec(&self, transitions: i32) -> LeaseSpec {
@@ -263,7 +264,7 @@ impl Renewal {
             Ok(renewed) => Ok(Some(renewed)),
             // Either another took it, or our own last renewal arrived and its answer did not.
             Err(trouble) if matches!(trouble.kind, TroubleKind::Conflict | TroubleKind::NotFound) => {
-                let present = call("read the lock", CALL, self.api.get_opt(&self.name)).await?;
+                let present = ask("read the lock", CALL, || self.api.get_opt(&self.name)).await?;
                 Ok(present.filter(|present| {
                     view(present).holder == self.holder && present.metadata.uid == lease.metadata.uid
                 }))

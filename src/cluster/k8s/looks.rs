@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, LogParams, PostParams};
 
 use super::convert;
-use super::errors::call;
+use super::errors::ask;
 use super::read::Kubernetes;
 use crate::model::{
     CertSource, ConfigMap, DiskPool, Known, Neighbours, Permission, SelectedService, StatefulSet, Volume,
@@ -53,23 +53,24 @@ impl Kubernetes {
         };
         let api: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
         let params = PostParams::default();
-        let answer = call("ask for permissions", self.limit, api.create(&params, &review)).await?;
+        let answer = ask("ask for permissions", self.limit, || api.create(&params, &review)).await?;
         Ok(answer.status.is_some_and(|status| status.allowed))
     }
 
     /// The last lines of a container's present or, where it has just ended, previous process.
     pub(in crate::cluster) async fn last_lines(&self, pod: &str, container: &str) -> Known<Vec<String>> {
-        let params = |previous| LogParams {
+        let lines = |previous| LogParams {
             container: Some(container.to_owned()),
             tail_lines: Some(LAST_LINES),
             limit_bytes: Some(16 * 1024),
             previous,
             ..LogParams::default()
         };
+        let (present, previous) = (lines(false), lines(true));
         let api = self.api::<core::Pod>();
-        let mut answer = call("read the log", self.limit, api.logs(pod, &params(false))).await;
+        let mut answer = ask("read the log", self.limit, || api.logs(pod, &present)).await;
         if answer.as_ref().map_or(true, |text| text.trim().is_empty()) {
-            answer = call("read the log", self.limit, api.logs(pod, &params(true))).await;
+            answer = ask("read the log", self.limit, || api.logs(pod, &previous)).await;
         }
         answer.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).into()
     }
@@ -87,7 +88,7 @@ impl Kubernetes {
     /// Some keys of a ConfigMap.
     pub(in crate::cluster) async fn config_map(&self, name: &str, keys: &[String]) -> Known<Option<ConfigMap>> {
         let api = self.api::<core::ConfigMap>();
-        let map = call(&format!("read ConfigMap {name}"), self.limit, api.get_opt(name)).await;
+        let map = ask(&format!("read ConfigMap {name}"), self.limit, || api.get_opt(name)).await;
         map.map(|map| map.map(|map| convert::config_map(map, keys))).into()
     }
 
@@ -96,7 +97,8 @@ impl Kubernetes {
     /// # Errors
     /// When it does not exist or may not be read.
     async fn secret(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Trouble> {
-        let secret = call(&format!("read Secret {name}"), self.limit, self.api::<core::Secret>().get(name)).await?;
+        let api = self.api::<core::Secret>();
+        let secret = ask(&format!("read Secret {name}"), self.limit, || api.get(name)).await?;
         Ok(secret.data.unwrap_or_default().into_iter().map(|(key, content)| (key, content.0)).collect())
     }
 
@@ -128,13 +130,13 @@ impl Kubernetes {
     }
 
     async fn try_disk_pools(&self) -> Result<Option<Vec<DiskPool>>, Trouble> {
-        let groups = call("ask which resources there are", self.limit, self.client.list_api_groups()).await?;
+        let groups = ask("ask which resources there are", self.limit, || self.client.list_api_groups()).await?;
         let Some(group) = groups.groups.into_iter().find(|group| group.name == POOLS_GROUP) else { return Ok(None) };
         let versions = group.preferred_version.into_iter().chain(group.versions);
         for (whole, version) in versions.map(|version| (version.group_version, version.version)) {
             // Asked first, because who may not list them would be refused also where there is no such resource.
-            let served = self.client.list_api_group_resources(&whole);
-            let served = call("ask which resources there are", self.limit, served).await?;
+            let served = || self.client.list_api_group_resources(&whole);
+            let served = ask("ask which resources there are", self.limit, served).await?;
             if !served.resources.iter().any(|resource| resource.name == POOLS) {
                 continue;
             }
@@ -146,7 +148,8 @@ impl Kubernetes {
                 plural: POOLS.to_owned(),
             };
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
-            let list = call("list DiskPools", self.limit, api.list(&ListParams::default())).await?;
+            let all = ListParams::default();
+            let list = ask("list DiskPools", self.limit, || api.list(&all)).await?;
             return Ok(Some(list.items.into_iter().map(convert::disk_pool).collect()));
         }
         Ok(None)

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connected, Connection, FIRST_CALL};
-use super::errors::{call, is_absent};
+use super::errors::{ask, is_absent};
 use super::{convert, lease};
 use crate::model::{Known, Node, Observation, Pod, Service, StatefulSet, StorageClass, Via};
 use crate::runbook::{Trouble, TroubleKind};
@@ -105,7 +105,8 @@ impl Kubernetes {
         // The first call has to say soon that nobody is there; later ones have the time that was given.
         let limit = if self.surroundings.is_some() { self.limit } else { self.limit.min(FIRST_CALL) };
         let what = format!("read StatefulSet {}/{} at {}", self.namespace, self.name, self.server);
-        match call(&what, limit, self.statefulsets().get(&self.name)).await {
+        let api = self.statefulsets();
+        match ask(&what, limit, || api.get(&self.name)).await {
             Ok(object) => convert::statefulset(object).map(|mut set| {
                 set.template.named.clone_from(&self.container);
                 set
@@ -136,7 +137,7 @@ impl Kubernetes {
         let pods_of = |set: StatefulSet| async move {
             let what = format!("list the pods of {}", set.name);
             let (api, params) = (this.api::<core::Pod>(), ListParams::default().labels(&set.selector));
-            let list = call(&what, this.limit, api.list(&params));
+            let list = ask(&what, this.limit, || api.list(&params));
             let (pods, service) = tokio::join!(list, this.service(&set.service_name));
             let mut pods: Vec<Pod> = pods?.items.into_iter().filter_map(|pod| convert::pod(pod, &set)).collect();
             pods.sort_by_key(|pod| pod.ordinal);
@@ -202,13 +203,14 @@ impl Kubernetes {
 
     async fn service(&self, name: &str) -> Result<Option<Service>, Trouble> {
         let api = self.api::<core::Service>();
-        let service = call(&format!("read Service {name}"), self.limit, api.get_opt(name)).await?;
+        let service = ask(&format!("read Service {name}"), self.limit, || api.get_opt(name)).await?;
         Ok(service.map(convert::service))
     }
 
     async fn lock(&self) -> Result<Option<crate::model::Lock>, Trouble> {
         let name = lease::name(&self.name);
-        let lease = call(&format!("read Lease {name}"), self.limit, self.api::<Lease>().get_opt(&name)).await?;
+        let api = self.api::<Lease>();
+        let lease = ask(&format!("read Lease {name}"), self.limit, || api.get_opt(&name)).await?;
         Ok(lease.map(|lease| lease::view(&lease)))
     }
 
@@ -217,7 +219,7 @@ impl Kubernetes {
         let api: Api<core::PersistentVolume> = Api::all(self.client.clone());
         let reads = names.iter().map(|name| {
             let api = &api;
-            async move { call(&format!("read volume {name}"), self.limit, api.get_opt(name)).await }
+            async move { ask(&format!("read volume {name}"), self.limit, || api.get_opt(name)).await }
         });
         let volumes = futures::future::try_join_all(reads).await?;
         Ok(volumes.into_iter().flatten().map(convert::volume).collect())
@@ -228,7 +230,8 @@ impl Kubernetes {
         K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
         K::DynamicType: Default,
     {
-        Ok(call(what, self.limit, self.api::<K>().list(&ListParams::default())).await?.items)
+        let (api, params) = (self.api::<K>(), ListParams::default());
+        Ok(ask(what, self.limit, || api.list(&params)).await?.items)
     }
 
     pub(super) async fn list_all<K>(&self, what: &str) -> Result<Vec<K>, Trouble>
@@ -237,14 +240,15 @@ impl Kubernetes {
         K::DynamicType: Default,
     {
         let api: Api<K> = Api::all(self.client.clone());
-        Ok(call(what, self.limit, api.list(&ListParams::default())).await?.items)
+        let params = ListParams::default();
+        Ok(ask(what, self.limit, || api.list(&params)).await?.items)
     }
 }
 
 /// Says that a namespace does not exist, where that is so.
 pub(super) async fn no_namespace(client: &Client, name: &str, limit: Duration) -> Option<Trouble> {
     let namespaces: Api<core::Namespace> = Api::all(client.clone());
-    let namespace = call("read the namespace", limit, namespaces.get(name)).await;
+    let namespace = ask("read the namespace", limit, || namespaces.get(name)).await;
     namespace.as_ref().err().is_some_and(is_absent).then(|| {
         Trouble::new(TroubleKind::NotFound, format!("namespace {name} does not exist"))
             .advise("name another with -n; kubectl get namespaces lists them")

@@ -42,11 +42,12 @@ use access::User;
 use address::Address;
 use answer::Form;
 use discovery::Review;
-use faults::Trouble;
+use faults::{Met, Trouble};
 use objects::Call;
 use query::Query;
 use tls::{Caller, Door};
 
+use streams::Calls;
 pub(super) use streams::Tunnels;
 
 /// The largest object that is taken: etcd's own limit for one, and so Kubernetes'.
@@ -100,18 +101,49 @@ impl Server {
         let query = Query::parse(request.uri().query().unwrap_or_default())?;
         let verb = address.verb(request.method(), query.watches());
         self.may(&user, &address, verb)?;
-        let trouble = faults::met(&self.registry, &address, verb);
-        match &trouble {
-            Some(Trouble::Error(status)) => return Err(status.clone()),
-            Some(Trouble::Silence) => return pending().await,
-            Some(Trouble::Cut) => return cut(caller).await,
-            Some(Trouble::CutAfter) | None => {}
+        let Some(met) = self.meets(&user, &address, verb) else {
+            return self.serve(address, query, &user, request).await;
+        };
+        match &met.trouble {
+            Trouble::Error(status) => {
+                met.carried_out(&self.registry);
+                Err(status.clone())
+            }
+            Trouble::Silence => {
+                met.carried_out(&self.registry);
+                pending().await
+            }
+            Trouble::SilenceAfter => {
+                // What is served may be a stream, which must not end.
+                let _held = self.serve(address, query, &user, request).await;
+                met.carried_out(&self.registry);
+                pending().await
+            }
+            Trouble::Cut => {
+                met.carried_out(&self.registry);
+                cut(caller).await
+            }
+            Trouble::CutAfter => {
+                drop(self.serve(address, query, &user, request).await);
+                met.carried_out(&self.registry);
+                cut(caller).await
+            }
+            Trouble::Delay => {
+                met.ended(&self.registry).await;
+                self.serve(address, query, &user, request).await
+            }
         }
-        let response = self.serve(address, query, request).await;
-        match trouble {
-            Some(_) => cut(caller).await,
-            None => response,
+    }
+
+    /// The fault that a request meets.
+    fn meets(&self, user: &User, address: &Address, verb: &str) -> Option<Met> {
+        let resource = address.kind.plural.as_str();
+        if address.kind.resource() == kinds::FAULTS {
+            return None; // or none could ever be ended
         }
+        let (subresource, namespace) = (address.subresource.as_str(), address.namespace.as_str());
+        let call = faults::Call { user: &user.name, verb, resource, subresource, namespace, name: &address.name };
+        faults::met(&self.registry, &call)
     }
 
     /// # Errors
@@ -129,7 +161,13 @@ impl Server {
         if access::allowed(&self.registry, user, &asked).allowed { Ok(()) } else { Err(asked.refused(user)) }
     }
 
-    async fn serve(&self, address: Address, query: Query, request: Request) -> Result<Response<Body>, Status> {
+    async fn serve(
+        &self,
+        address: Address,
+        query: Query,
+        user: &User,
+        request: Request,
+    ) -> Result<Response<Body>, Status> {
         let Self { registry, node, tunnels, .. } = self;
         if address.kind.resource() == kinds::PODS {
             let (namespace, pod) = (&address.namespace, &address.name);
@@ -137,7 +175,8 @@ impl Server {
                 "exec" => return Ok(streams::exec(request, registry, node, namespace, pod).await),
                 "attach" => return Ok(streams::attach(request, registry, node, namespace, pod).await),
                 "portforward" => {
-                    return Ok(streams::port_forward(request, registry, node, tunnels, namespace, pod).await);
+                    let calls = Calls { registry: Arc::clone(registry), user: user.name.clone() };
+                    return Ok(streams::port_forward(request, calls, node, tunnels, namespace, pod).await);
                 }
                 "log" => return Ok(streams::log(request, registry, node, namespace, pod).await),
                 _ => {}

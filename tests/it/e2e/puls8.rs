@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    CLAIM, Cluster, Ended, Manifest, PEERS_MAP, Peers, PodWatch, eventually, get, kubectl, kubectl_create, list, path,
-    try_kubectl, volume, wal_volume,
+    CLAIM, Cluster, Ended, Manifest, NoPools, PEERS_MAP, Peers, PodWatch, Pools, get, kubectl, kubectl_create, list,
+    path, volume, wal_volume,
 };
 
 fn by_hand(replicas: usize) -> Manifest {
@@ -296,47 +296,13 @@ fn a_list_in_a_file_that_the_command_fills_in() {
     assert_eq!(files(&cluster), json!({"etcd.yaml": joined_file(&cluster, "NAME")}));
 }
 
-/// The resource of the pools, which goes with the test. No other test has pools.
-struct Pools;
-
-impl Pools {
-    fn new() -> Self {
-        kubectl_create(&json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": "diskpools.openebs.io"},
-            "spec": {
-                "group": "openebs.io",
-                "scope": "Namespaced",
-                "names": {"kind": "DiskPool", "plural": "diskpools", "singular": "diskpool"},
-                "versions": [{
-                    "name": "v1beta3",
-                    "served": true,
-                    "storage": true,
-                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-                }],
-            },
-        }));
-        // Established is not yet served.
-        eventually("the resource to be served", || {
-            try_kubectl(&["get", "diskpools.openebs.io", "-n", "default"], None)
-        });
-        Self
-    }
-}
-
-impl Drop for Pools {
-    fn drop(&mut self) {
-        kubectl(&["delete", "customresourcedefinition", "diskpools.openebs.io", "--wait=false"]);
-    }
-}
-
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn pools_that_are_not_online() {
     let cluster = Manifest::new().replicas(1).start("pools");
+    let none = NoPools::new();
     cluster.run(&["check"]).exits(0).never_says("disk-pools");
-    let _pools = Pools::new();
+    let _pools = Pools::instead_of(none);
     cluster.run(&["check"]).exits(0).says("there are none in the namespace");
     for (name, status) in [("pool-0", "Online"), ("pool-1", "Unknown")] {
         kubectl_create(&json!({

@@ -27,6 +27,9 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("statefulset", "StatefulSet", "/apis/apps/v1", "statefulsets", true),
     ("lease", "Lease", "/apis/coordination.k8s.io/v1", "leases", true),
     ("role", "Role", "/apis/rbac.authorization.k8s.io/v1", "roles", true),
+    ("clusterrole", "ClusterRole", "/apis/rbac.authorization.k8s.io/v1", "clusterroles", false),
+    ("clusterrolebinding", "ClusterRoleBinding", "/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", false),
+    ("fault", "Fault", "/apis/sandbox.etcd-scale.io/v1", "faults", true),
     ("rolebinding", "RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings", true),
 ];
 
@@ -87,8 +90,21 @@ pub(crate) fn create(object: &Value) {
         .unwrap_or_else(|said| panic!("cannot create {kind}: {said}\n{object:#}"));
 }
 
+/// Creates an object, or writes it over the one that stands.
+#[track_caller]
+pub(crate) fn put(object: &Value) {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+    let (name, namespace) = (text("name"), text("namespace"));
+    if try_get(&kind, name, namespace).is_err() {
+        return create(object);
+    }
+    let path = format!("{}/{name}", path_of(&kind, namespace).0);
+    send(Method::PUT, &path, object).unwrap_or_else(|said| panic!("cannot write {kind} {name}: {said}"));
+}
+
 /// Deletes an object at once, without a word where it cannot be.
-pub(super) fn delete(kind: &str, name: &str, namespace: &str) {
+pub(crate) fn delete(kind: &str, name: &str, namespace: &str) {
     let options = json!({"gracePeriodSeconds": 0, "propagationPolicy": "Background"});
     drop(send(Method::DELETE, &format!("{}/{name}", path_of(kind, namespace).0), &options));
 }

@@ -9,11 +9,12 @@ mod manifest;
 mod namespace;
 mod patience;
 mod pod_watch;
+mod pools;
 mod program;
 mod standing;
 mod writer;
 
-pub(super) use api::{RUNTIME, create, get, list};
+pub(super) use api::{RUNTIME, create, delete, get, list, put, try_get};
 pub(super) use certificates::{Pem, Secured};
 pub(crate) use cluster::{Cluster, is_up};
 pub(crate) use deployments::{APPLY, Deployments, OVERLAY, patch};
@@ -24,6 +25,7 @@ pub(super) use manifest::{
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;
+pub(super) use pools::{NoPools, Pools};
 pub(super) use program::{Ended, Program, Running, assert_plain};
 pub(super) use standing::{Member, Standing};
 pub(super) use writer::Writer;

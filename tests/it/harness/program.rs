@@ -157,6 +157,20 @@ impl Running {
         panic!("the run ended before {what}\n{ended}");
     }
 
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// Reads so many more events, or all that come.
+    pub(crate) fn some_events(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.event().is_none() {
+                return;
+            }
+        }
+    }
+
     /// Kills it without a warning.
     pub(crate) fn kill(mut self) -> Ended {
         drop(self.child.kill());

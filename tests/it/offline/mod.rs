@@ -3,8 +3,11 @@
 mod by_commit;
 mod config_file;
 mod disk_pools;
+mod input;
 mod keys;
 mod life;
+#[path = "../../../src/model/mangled.rs"]
+mod mangled;
 mod mistakes;
 mod output;
 mod patch;

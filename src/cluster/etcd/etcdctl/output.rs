@@ -187,7 +187,10 @@ pub(super) fn complaint(stdout: &str, stderr: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::mangled::mangling;
 
     #[test]
     fn lists_of_3_4_and_of_later_ones_are_read() {
@@ -230,5 +233,32 @@ mod tests {
         let failed = "Failed to get the status of endpoint a:2379 (context deadline exceeded)\n";
         assert_eq!(complaint("", failed), failed.trim());
         assert_eq!(complaint("", ""), "it said nothing");
+    }
+
+    /// Answers of all kinds, as one.
+    fn answers() -> Value {
+        serde_json::json!({
+            "header": {"cluster_id": 17_237_436_991_929_493_444_u64, "member_id": "5", "revision": 9, "raft_term": 3},
+            "members": [{"ID": 7, "name": "a", "peerURLs": ["http://a:2380"], "clientURLs": [], "isLearner": true}],
+            "Status": {"header": {"member_id": 2}, "version": "3.5.16", "dbSize": 20480, "leader": 2, "raftIndex": 10,
+                "raftTerm": 3, "raftAppliedIndex": 10, "errors": ["memberID:2 alarm:NOSPACE "]},
+            "alarms": [{"memberID": 2, "alarm": 1}],
+            "HashKV": {"header": {"member_id": 2}, "hash": 4042, "compact_revision": -1},
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_it_prints_is_survived(mangling in mangling(), text in "\\PC*|(\n|Error: |\\{|Failed to |[ -~]){0,20}") {
+            let printed = mangling.of(&answers()).to_string();
+            for printed in [&printed, &text] {
+                let _ = serde_json::from_str::<Answered>(printed).map(|answered| answered.header);
+                let _ = serde_json::from_str::<MemberList>(printed).map(MemberList::members);
+                let _ = serde_json::from_str::<EndpointStatus>(printed).map(EndpointStatus::status);
+                let _ = serde_json::from_str::<AlarmList>(printed).map(AlarmList::alarms);
+                let _ = serde_json::from_str::<EndpointHash>(printed).map(|hash| (hash.member(), hash.hash(1)));
+            }
+            prop_assert!(!complaint(&text, &printed).is_empty());
+        }
     }
 }

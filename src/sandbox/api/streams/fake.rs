@@ -190,7 +190,7 @@ impl Server {
     }
 }
 
-async fn answer(request: Request, registry: &Registry, fake: &Arc<Fake>, tunnels: &Tunnels) -> Response {
+async fn answer(request: Request, registry: &Arc<Registry>, fake: &Arc<Fake>, tunnels: &Tunnels) -> Response {
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let body = match parts[..] {
@@ -211,7 +211,10 @@ async fn answer(request: Request, registry: &Registry, fake: &Arc<Fake>, tunnels
             return match stream {
                 "exec" => super::exec(request, registry, fake, namespace, pod).await,
                 "attach" => super::attach(request, registry, fake, namespace, pod).await,
-                "portforward" => super::port_forward(request, registry, fake, tunnels, namespace, pod).await,
+                "portforward" => {
+                    let calls = super::Calls { registry: Arc::clone(registry), user: String::new() };
+                    super::port_forward(request, calls, fake, tunnels, namespace, pod).await
+                }
                 _ => super::log(request, registry, fake, namespace, pod).await,
             };
         }

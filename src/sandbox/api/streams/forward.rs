@@ -14,11 +14,13 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::answer::refusal;
+use super::calls::{Answers, Awaited, Requests};
 use super::target::Target;
 use super::tunnels::{Tunnel, Tunnels};
 use super::upgrade::{self, Wanted};
 use super::way::Way;
 use super::{container, tunnel};
+use crate::sandbox::api::faults::{self, Call, ETCD, Met, Trouble};
 use crate::sandbox::kinds;
 use crate::sandbox::registry::Registry;
 use crate::sandbox::status::Status;
@@ -40,18 +42,25 @@ pub(super) struct Destination<T> {
     pub(super) pod: String,
     /// What errors call the pod: a real node names its sandbox, which nobody knows.
     pub(super) uid: String,
+    pub(super) calls: Calls,
+}
+
+/// Whose calls a tunnel carries, and where the faults are that they may meet.
+pub(in crate::sandbox) struct Calls {
+    pub(in crate::sandbox) registry: Arc<Registry>,
+    pub(in crate::sandbox) user: String,
 }
 
 /// `.../pods/POD/portforward`
 pub(in crate::sandbox) async fn port_forward<T: Target>(
     request: Request,
-    registry: &Registry,
+    calls: Calls,
     target: &Arc<T>,
     tunnels: &Tunnels,
     namespace: &str,
     pod: &str,
 ) -> Response {
-    let found = match registry.get(kinds::PODS, namespace, pod).and_then(|found| {
+    let found = match calls.registry.get(kinds::PODS, namespace, pod).and_then(|found| {
         container::placed(&found)?;
         Ok(found)
     }) {
@@ -63,6 +72,7 @@ pub(in crate::sandbox) async fn port_forward<T: Target>(
         namespace: namespace.to_owned(),
         pod: pod.to_owned(),
         uid: found["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
+        calls,
     };
     let answer = respond(request, to, tunnels.enter(namespace, pod));
     answer.unwrap_or_else(|status| refusal(&status))
@@ -133,7 +143,7 @@ pub(super) async fn connection<T: Target>(
 ) {
     let ran = async {
         let pod = to.target.dial(&to.namespace, &to.pod, port).await.map_err(|status| status.message)?;
-        copy(pod, input, data).await.map_err(|error| error.to_string())
+        copy(to, pod, input, data).await.map_err(|error| error.to_string())
     };
     if let Err(why) = ran.await {
         let told = format!("error forwarding port {port} to pod {}, uid : {why}", to.uid);
@@ -143,25 +153,77 @@ pub(super) async fn connection<T: Target>(
     error.finish().await;
 }
 
-async fn copy(mut pod: TcpStream, mut input: mpsc::Receiver<Bytes>, data: &Way) -> io::Result<()> {
+/// How what the client sends came to an end.
+enum Sent {
+    All,
+    /// A fault cuts the connection.
+    Cut,
+}
+
+async fn copy<T>(
+    to: &Destination<T>,
+    mut pod: TcpStream,
+    mut input: mpsc::Receiver<Bytes>,
+    data: &Way,
+) -> io::Result<()> {
     // Small packets wait for nothing: 40 ms a round trip otherwise.
     pod.set_nodelay(true)?;
     let (from, mut into) = pod.split();
-    let mut out = std::pin::pin!(data.pump(from));
+    let awaited = Arc::new(Awaited::default());
+    let mut out = std::pin::pin!(data.pump(Answers::of(from, Arc::clone(&awaited))));
     let sending = async {
+        let mut requests = Requests::default();
         while let Some(bytes) = input.recv().await {
-            into.write_all(&bytes).await?;
+            let call = requests.hear(&bytes).and_then(|(method, stream)| Some((to.meets(method)?, stream)));
+            let Some((met, stream)) = call else {
+                into.write_all(&bytes).await?;
+                continue;
+            };
+            if met.trouble == Trouble::Delay {
+                met.ended(&to.calls.registry).await;
+                into.write_all(&bytes).await?;
+                continue;
+            }
+            if matches!(met.trouble, Trouble::CutAfter | Trouble::SilenceAfter) {
+                awaited.begin(stream);
+                into.write_all(&bytes).await?;
+                loop {
+                    tokio::select! {
+                        () = awaited.answered() => break,
+                        bytes = input.recv() => match bytes {
+                            Some(bytes) => into.write_all(&bytes).await?,
+                            None => return Ok(Sent::Cut),
+                        },
+                    }
+                }
+            }
+            met.carried_out(&to.calls.registry);
+            if matches!(met.trouble, Trouble::Silence | Trouble::SilenceAfter) {
+                while input.recv().await.is_some() {}
+            }
+            return Ok(Sent::Cut);
         }
-        into.shutdown().await
+        into.shutdown().await.map(|()| Sent::All)
     };
     tokio::select! {
         // The pod's end is the connection's, also while the client has more to say.
         read = &mut out => return read.map(|_| ()),
-        sent = sending => sent?,
+        sent = sending => if let Sent::Cut = sent? {
+            return Ok(());
+        },
     }
     match tokio::time::timeout(REST, out).await {
         Ok(read) => read.map(|_| ()),
         Err(_) => Ok(()),
+    }
+}
+
+impl<T> Destination<T> {
+    /// The fault that a call of etcd's meets.
+    fn meets(&self, method: &str) -> Option<Met> {
+        let Self { namespace, pod, calls, .. } = self;
+        let call = Call { user: &calls.user, verb: method, resource: ETCD, subresource: "", namespace, name: pod };
+        faults::met(&calls.registry, &call)
     }
 }
 
