@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test torture torture-changes torture-random docs check e2e build install-tools fmt clippy deny
+.PHONY: help install demo test torture torture-changes torture-random docs check e2e bench build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
@@ -55,6 +55,10 @@ check: fmt clippy deny ## Check format, lints and, where cargo-deny is installed
 e2e: ## Run the end-to-end tests on the cluster of your kubeconfig
 	@.ci/need cargo cluster
 	$(E2E) $(E2E_TESTS) --test-threads $(E2E_THREADS) $(E2E_ARGUMENTS)
+
+bench: ## Measure on the cluster of your kubeconfig, beside the guides by hand, and put the figures into README.md: over an hour
+	@.ci/need cargo cluster etcd
+	cargo bench --locked --bench bench -- $(BENCH)
 
 build: ## Build the release program
 	@.ci/need cargo

@@ -96,7 +96,7 @@ pub(crate) const PEERS_MAP: &str = "etcd-peers";
 
 /// The etcd image.
 #[derive(Debug, Clone)]
-pub(crate) struct Image(pub(super) String);
+pub(crate) struct Image(pub(crate) String);
 
 impl Image {
     /// etcd 3.4, or what `E2E_IMAGE` names.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Cluster, Image, SERVICE, create, eventually, setting};
+use super::{Cluster, Image, SERVICE, create, eventually, setting, try_kubectl};
 
 /// Where it writes.
 const PREFIX: &str = "written/";
@@ -21,6 +21,23 @@ const POD: &str = "writer";
 pub(crate) struct Writer {
     child: Child,
     attempts: Arc<Mutex<Vec<Attempt>>>,
+}
+
+/// What a writer has done.
+pub(crate) struct Writes {
+    attempts: Vec<Attempt>,
+}
+
+impl Writes {
+    /// When each write was acknowledged.
+    fn acknowledged(&self) -> Vec<Duration> {
+        self.attempts.iter().filter(|done| done.failure.is_none()).map(|done| done.ended).collect()
+    }
+
+    /// The times from one acknowledged write to the next.
+    pub(crate) fn gaps(&self) -> Vec<Duration> {
+        self.acknowledged().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
+    }
 }
 
 /// One write: when it ended, in the time that the writer's machine has run, and why it failed if it did.
@@ -42,11 +59,19 @@ impl Attempt {
 impl Writer {
     /// Begins to write to whichever of so many pods serves, and returns when the first write was acknowledged.
     pub(crate) fn on(cluster: &Cluster, pods: usize) -> Self {
+        let endpoints: Vec<_> =
+            (0..pods).map(|at| format!("http://etcd-{at}.{SERVICE}.{}.svc:2379", cluster.name())).collect();
+        Self::start(cluster.name(), &endpoints, &format!("{PREFIX}$i $i"))
+    }
+
+    /// The same from a pod in a namespace, to whichever of these endpoints serves. `put` is the key and the value, in
+    /// which `$i` is the number of the write.
+    pub(crate) fn start(namespace: &str, endpoints: &[String], put: &str) -> Self {
         let Image(image) = Image::usual();
         create(&json!({
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": POD, "namespace": cluster.name()},
+            "metadata": {"name": POD, "namespace": namespace},
             "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
                 "name": "etcd",
                 "image": image,
@@ -55,19 +80,19 @@ impl Writer {
                 "command": ["sh", "-c", "trap exit TERM; while :; do sleep 1000 & wait; done"],
             }]},
         }));
-        eventually("the writer's pod", || cluster.try_exec(POD, &["true"]));
-        let endpoints: Vec<_> =
-            (0..pods).map(|at| format!("http://etcd-{at}.{SERVICE}.{}.svc:2379", cluster.name())).collect();
+        let exec = ["exec", "-n", namespace, POD, "-c", "etcd", "--"];
+        eventually("the writer's pod", || try_kubectl(&[&exec[..], &["true"]].concat(), None));
         // What was not acknowledged is written once more, under the same key.
         let script = format!(
             "i=0; while :; do \
-             if said=$(etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {PREFIX}$i $i 2>&1); \
+             if said=$(etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {put} 2>&1); \
              then i=$((i+1)); said=ok; else said=\"failed $said\"; fi; \
              read now idle </proc/uptime; echo $now $said; done",
             endpoints.join(",")
         );
         let mut child = Command::new("kubectl")
-            .args(["exec", "-n", cluster.name(), POD, "-c", "etcd", "--", "sh", "-c", &script])
+            .args(exec)
+            .args(["sh", "-c", &script])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -97,25 +122,29 @@ impl Writer {
         });
     }
 
+    /// Ends it, after one more write.
+    pub(crate) fn end(mut self) -> Writes {
+        self.goes_on();
+        drop(self.child.kill());
+        drop(self.child.wait());
+        Writes { attempts: lock(&self.attempts).clone() }
+    }
+
     /// Ends it. Proves that every write that was acknowledged is there, and tells the longest time between two, with
     /// what the client was told meanwhile. That time rests on the machine, so it is judged only where
     /// `E2E_LONGEST_GAP_MS` says how long it may be.
     #[track_caller]
-    pub(crate) fn lost_nothing(mut self, cluster: &Cluster, told: &str) {
-        self.goes_on();
-        drop(self.child.kill());
-        drop(self.child.wait());
-        let attempts = lock(&self.attempts).clone();
-        let acknowledged: Vec<_> =
-            attempts.iter().filter(|done| done.failure.is_none()).map(|done| done.ended).collect();
+    pub(crate) fn lost_nothing(self, cluster: &Cluster, told: &str) {
+        let writes = self.end();
+        let acknowledged = writes.acknowledged();
         let keys = cluster.exec("etcd-0", &["etcdctl", "get", PREFIX, "--prefix", "--keys-only"]);
         let there = keys.lines().filter(|line| line.starts_with(PREFIX)).count();
         assert!(there >= acknowledged.len(), "{} acknowledged, {there} there", acknowledged.len());
 
-        let (longest, from) =
-            acknowledged.windows(2).map(|pair| (pair[1].saturating_sub(pair[0]), pair[0])).max().unwrap_or_default();
+        let gaps = writes.gaps().into_iter().zip(acknowledged.iter().copied());
+        let (longest, from) = gaps.max().unwrap_or_default();
         let meanwhile: Vec<_> =
-            attempts.iter().filter(|done| done.ended > from && done.ended <= from + longest).collect();
+            writes.attempts.iter().filter(|done| done.ended > from && done.ended <= from + longest).collect();
         let failures: Vec<_> = meanwhile.iter().filter_map(|done| done.failure.as_deref()).collect();
         let gap = format!(
             "{told}: {} writes, none lost, the longest gap {} ms, {} s after the first, {} attempts in it{}",

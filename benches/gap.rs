@@ -1,0 +1,42 @@
+//! How long a writing client has to wait at the worst while a large database gets one member more, hashes included.
+
+use std::time::Duration;
+
+use crate::figures::{Figures, Unit, head, table};
+use crate::filled::{filled, largest};
+use crate::harness::{SET, Writer};
+use crate::weigh;
+
+pub(crate) fn measure() -> String {
+    let cluster = filled("gap", 2, largest());
+    let writer = Writer::on(&cluster, 2);
+    std::thread::sleep(Duration::from_secs(10));
+    let mut rows = vec![row("nothing, for 10 s", writer)];
+    // One after the other on the same data: 2 to 3 members, 3 to 4, and the old members' restarts come in the second.
+    let runs: [&[&str]; 4] = [
+        &["up", "--yes", "--rollout", "defer"],
+        &["up", "--yes", "--rollout", "guarded"],
+        &["verify", "--hash", "followers"],
+        &["verify", "--hash", "all"],
+    ];
+    for run in runs {
+        let name = cluster.name();
+        crate::harness::kubectl(&["delete", "pod", "writer", "-n", name]);
+        let writer = Writer::on(&cluster, 2);
+        weigh::etcd_scale(&[run, &["--sts", SET, "-n", name]].concat());
+        rows.push(row(&format!("`etcd-scale {}`", run.join(" ")), writer));
+    }
+    let table = table(&head(&["meanwhile", "longest time without a write", "99 % of writes within", "writes"]), &rows);
+    format!(
+        "{table}\nAt {} MB in keys of 1 kB, once each, one after the other: 2 to 3 members, then 3 to 4.",
+        largest()
+    )
+}
+
+fn row(what: &str, writer: Writer) -> Vec<String> {
+    let gaps = writer.end().gaps();
+    let count = gaps.len();
+    let gaps = Figures::new(gaps.iter().map(Duration::as_secs_f64).collect());
+    let write = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |figure| Unit::Seconds.write(figure));
+    vec![what.to_owned(), write(gaps.most()), write(gaps.percentile(99)), count.to_string()]
+}
