@@ -19,7 +19,8 @@ pub(crate) fn put(part: &str, heading: &str, text: &str) {
     let readme = fs::read_to_string(&path).expect("README.md can be read");
     let given = SETTINGS.iter().map(|name| (name, setting(name, ""))).filter(|(_, value)| !value.is_empty());
     let given: Vec<_> = given.map(|(name, value)| format!(" {name}='{value}'")).collect();
-    let text = format!("\n### {heading}\n\n{}\n\nMeasured by `make bench BENCH={part}{}`.\n", text.trim_end(), given.concat());
+    let text =
+        format!("\n### {heading}\n\n{}\n\nMeasured by `make bench BENCH={part}{}`.\n", text.trim_end(), given.concat());
     fs::write(&path, between(&readme, part, &text)).expect("README.md can be written");
 }
 
