@@ -43,7 +43,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("io::stderr", &["report/"]),
     ("println!", &[]),
     ("clap::", &["cli/"]),
-    ("minijinja::", &["gitops/"]),
+    ("minijinja::", &["gitops/", "report/run_report/"]),
     ("\"git\"", &["gitops/git.rs"]),
     ("serde_saphyr::", &["cli/", "gitops/", "sandbox/", "model/config_text.rs"]),
     ("Instant::now", &["cluster/", "report/", "sandbox/"]),
