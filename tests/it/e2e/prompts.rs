@@ -11,11 +11,15 @@ const SILENCE: u64 = 240_000;
 
 const QUESTION: &str = "[y]es, [N]o, [d]etails, [a]ll: ";
 
-/// Starts `up` at a terminal, under a shell that tells how it ended.
+/// So many columns has a narrow window.
+const COLUMNS: usize = 52;
+
+/// Starts `up` at a terminal in a narrow window, under a shell that tells how it ended.
 fn at_a_terminal(cluster: &Cluster) -> PtySession {
     let up = cluster.program(&["up"]).into_command();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap : INT; \"$@\"; echo \"exit code $?\"", "sh"]);
+    let script = format!("stty cols {COLUMNS} rows 30; trap : INT; \"$@\"; echo \"exit code $?\"");
+    shell.args(["-c", &script, "sh"]);
     shell.arg(up.get_program()).args(up.get_args()).current_dir(cluster.desk()).env("TERM", "xterm");
     rexpect::session::spawn_command(shell, Some(SILENCE)).expect("it starts")
 }
@@ -79,6 +83,19 @@ fn one_yes_and_then_no_stops_half_way() {
     assert!(cluster.record().is_some(), "the record stays for the next run");
 }
 
+/// Asserts that waits were shown with the time that is left and the pods, and cut to the window.
+#[track_caller]
+fn assert_live_view(text: &str) {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let drawn: Vec<&str> = plain.split(['\r', '\n']).map(str::trim_end).collect();
+    let clocks: Vec<_> = drawn.iter().filter(|line| line.ends_with(" left")).collect();
+    assert!(!clocks.is_empty(), "no time that is left\n{text}");
+    assert!(clocks.iter().all(|line| line.chars().count() <= COLUMNS), "{clocks:#?}");
+    for pod in ["        etcd-0  ready", "        etcd-2  running, 0/1 ready"] {
+        assert!(drawn.iter().any(|line| line.starts_with(pod)), "no {pod}\n{text}");
+    }
+}
+
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn all_goes_through() {
@@ -93,6 +110,7 @@ fn all_goes_through() {
     assert!(last.contains("Done:"), "{last}");
     assert_plain(&last);
     cluster.has_grown(3, &strategy);
+    assert_live_view(&last);
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Times {
     fn of(events: &[Event]) -> Self {
         let time = |event: &Event| text(&event.value()["time"]).parse::<jiff::Timestamp>().expect("a time");
         let start = events.first().map(time).expect("events");
-        let since = |event: &Event| time(event).duration_since(start).as_secs_f64();
+        let since = |event: &Event| rounded(time(event).duration_since(start).as_secs_f64());
         Self(events.iter().map(|event| (since(event), event.value().clone())).collect())
     }
 
@@ -130,8 +130,13 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// To a microsecond: the last digit of a number may not survive JSON.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
+
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
+    rounded(value.as_f64().unwrap_or(f64::NAN))
 }
 
 fn span(value: &Value) -> (f64, f64) {

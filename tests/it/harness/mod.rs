@@ -24,7 +24,7 @@ pub(super) use manifest::{
 pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;
-pub(super) use program::{Ended, Program, Running, assert_plain};
+pub(super) use program::{Ended, Event, Program, Running, assert_plain};
 pub(super) use standing::{Member, Standing};
 pub(super) use writer::Writer;
 
