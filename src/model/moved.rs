@@ -275,8 +275,12 @@ fn progress(before: &Observation, after: &Observation) -> Vec<Moved> {
     let indexes = |observation: &Observation, learner: MemberId| {
         Some((observation.status_of(learner)?.raft_applied, observation.leader_status()?.raft_index))
     };
-    let learners = after.members.known().into_iter().flat_map(super::Members::learners);
-    learners
+    // One that has just got its vote has come to its end, which is told too.
+    let was_learner = |id| before.members.is_known_and(|members| members.learners().any(|learner| learner.id == id));
+    let members = after.members.known().map(|members| members.list.as_slice()).unwrap_or_default();
+    members
+        .iter()
+        .filter(|member| member.learner || was_learner(member.id))
         .filter_map(|learner| {
             let (applied, leader) = indexes(after, learner.id)?;
             (indexes(before, learner.id) != Some((applied, leader))).then(|| Moved::LearnerProgress {

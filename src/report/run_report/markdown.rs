@@ -26,17 +26,23 @@ pub(super) fn text(report: &Report) -> Result<String, String> {
 /// Text that means nothing to Markdown, in one line.
 fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let in_a_word = before.is_some_and(char::is_alphanumeric);
         match c {
             '\n' => shown.push(' '),
             '&' => shown.push_str("&amp;"),
             '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
+            // A quotation, at the beginning.
+            '>' if before.is_none() => shown.push_str("&gt;"),
+            '_' if in_a_word && rest.peek().is_some_and(|next| next.is_alphanumeric()) => shown.push(c),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '$' => shown.extend(['\\', c]),
             // Somebody's name would be called at.
-            '@' => shown.push_str("&#64;"),
+            '@' if !in_a_word => shown.push_str("&#64;"),
             _ => shown.push(c),
         }
+        before = Some(c);
     }
     shown
 }
@@ -89,18 +95,12 @@ fn picture(timeline: &Timeline) -> String {
         let _ = writeln!(text, "{name:widest$} |{row}| leads");
     }
     for lane in &timeline.learners {
-        if let (Some(first), Some(last)) = (lane.points.first(), lane.points.last()) {
-            let _ = writeln!(
-                text,
-                "{} was seen at {} of {}, and {} later at {} of {}",
-                lane.name,
-                first.applied,
-                first.leader,
-                lasting(last.at - first.at),
-                last.applied,
-                last.leader
-            );
-        }
+        let seen: Vec<_> = [lane.points.first(), lane.points.last().filter(|_| lane.points.len() > 1)]
+            .into_iter()
+            .flatten()
+            .map(|point| format!("{} of {} at {}", point.applied, point.leader, lasting(point.at)))
+            .collect();
+        let _ = writeln!(text, "{} had applied {}", lane.name, seen.join(", "));
     }
     text
 }
