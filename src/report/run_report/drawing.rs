@@ -223,6 +223,12 @@ impl Pen {
         let highest = lane.points.iter().map(|point| point.leader.max(point.applied)).max().unwrap_or_default();
         let lowest = lane.points.iter().map(|point| point.applied).min().unwrap_or_default();
         self.group("Learner");
+        // One that had everything when it was first asked has no curve.
+        if lane.points.len() < 2 {
+            let y = self.row(&lane.name) + BAR / 2.0;
+            self.dot("learner", last.at, y, &format!("{} had applied {} of {}", lane.name, last.applied, last.leader));
+            return self.word("long", self.x(last.at) + 10.0, y + 4.0, format!("{} of {}", last.applied, last.leader));
+        }
         let (top, bottom) = (self.y + 3.0, self.y + CURVE - 3.0);
         self.word("name", LEFT - 12.0, self.y + 13.0, shortened(&lane.name));
         self.word("range", LEFT - 12.0, self.y + 29.0, format!("{lowest} to {highest}"));
@@ -275,9 +281,10 @@ fn tick(at: f64, step: f64) -> String {
     }
 }
 
-/// A name that fits left of the bars; its end tells pods apart.
+/// A name that fits left of the bars: without its domain, and with the end that tells pods apart.
 fn shortened(name: &str) -> String {
     const MOST: usize = 24;
+    let name = if name.chars().count() > MOST { name.split('.').next().unwrap_or(name) } else { name };
     let length = name.chars().count();
     if length <= MOST {
         return name.to_owned();
