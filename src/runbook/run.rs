@@ -54,7 +54,7 @@ pub struct Run<'a, W, R> {
     /// How many lines of the apply command were told of.
     told: u64,
     /// The observation up to which it was told what has moved, and when that was.
-    watched: Option<(Observation, Duration)>,
+    watched: Option<Box<(Observation, Duration)>>,
 }
 
 /// Either go on, or the run is over.
@@ -103,7 +103,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             dry_run: self.options.dry_run,
             before: Box::new(Standing::of(&first)),
         });
-        self.watched = Some((first.clone(), self.world.now()));
+        self.watched = Some(Box::new((first.clone(), self.world.now())));
         let mut observation = first;
         let outcome = self.walk(&mut observation).await;
         self.world.unlock().await;
@@ -304,12 +304,12 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     /// Tells what has moved since. What only counts on is told now and then.
     fn tell_moved(&mut self, observation: &Observation) {
         let now = self.world.now();
-        let Some((before, told)) = &self.watched else { return };
+        let Some((before, told)) = self.watched.as_deref() else { return };
         let moved = observation.moved_since(before);
         if moved.is_empty() || moved.iter().all(Moved::is_progress) && now.saturating_sub(*told) < SHOWN_EVERY {
             return;
         }
-        self.watched = Some((observation.clone(), now));
+        self.watched = Some(Box::new((observation.clone(), now)));
         let seconds = now.as_secs_f64();
         for moved in moved {
             self.reporter.report(&Event::Moved { moved, seconds });
