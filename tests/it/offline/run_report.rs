@@ -58,7 +58,7 @@ fn hostile() -> Observation {
 fn tags(page: &str) -> BTreeSet<(String, BTreeSet<String>)> {
     let mut found = BTreeSet::new();
     for tag in page.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag) {
-        let name: String = tag.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
         // What stands in quotation marks is a value.
         let outside: String = tag.split('"').step_by(2).collect::<Vec<_>>().join("");
         let words = outside.split_whitespace().skip(1).filter_map(|word| word.split_once('='));
