@@ -90,7 +90,7 @@ fn assert_live_view(text: &str) {
     let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
     let plain = anstream::adapter::strip_str(&String::from_utf8_lossy(&bytes)).to_string();
     // The view is drawn in whole rows, one behind the other, so that a row too long would shift all after it.
-    let drawn = plain.split(['\r', '\n']).filter(|drawing| drawing.contains(" left"));
+    let drawn = plain.split(['\r', '\n']).filter(|drawing| drawing.starts_with("      ") && drawing.contains(" left"));
     let cells = drawn.map(|drawing| drawing.chars().collect::<Vec<_>>());
     let rows: Vec<String> =
         cells.flat_map(|cells| cells.chunks(COLUMNS).map(String::from_iter).collect::<Vec<_>>()).collect();
