@@ -23,7 +23,7 @@
 //! Imports go one way, from the top of this list down; a test keeps it so.
 //!
 //! - [`cli`]: the command line, one file for each verb. The only place that knows clap.
-//! - [`report`]: what a person or a program sees. The only place that prints or prompts.
+//! - [`report`]: what a person or a program sees, and the report of a run in a file. The only place that prints or prompts.
 //! - [`cluster`]: observes and applies: `etcd` (gRPC through the port-forward or straight to the pods, or `etcdctl` in
 //!   them) and `k8s`. The only place that touches the outside.
 //! - [`gitops`]: renders, commits and applies a deployment repository, in front of the cluster. The only place that knows

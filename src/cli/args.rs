@@ -10,7 +10,7 @@ use crate::cluster::{Connection, Password, Reach, User};
 use crate::model::{
     ClaimPolicy, HashPolicy, JoinChoice, MOST_MEMBERS, Request, RolloutPolicy, SizeEnv, SnapshotChoice, Via,
 };
-use crate::report::{Color, Format, Style};
+use crate::report::{Color, Format, ReportFile, Style};
 
 /// Changes the size of an etcd cluster that runs as a Kubernetes StatefulSet.
 #[derive(Debug, Parser)]
@@ -381,6 +381,15 @@ pub(super) struct Running {
     /// Go on although Argo CD or Flux reconciles the StatefulSet
     #[arg(long)]
     pub(super) ignore_reconciler: bool,
+
+    /// Write a report of the run, however it ends: a page (.html), text for a ticket (.md) or data (.json). A file of that
+    /// name is replaced; may be repeated
+    #[arg(long, value_name = "FILE", value_parser = report_file)]
+    pub(super) report: Vec<ReportFile>,
+}
+
+fn report_file(name: &str) -> Result<ReportFile, String> {
+    ReportFile::named(name)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

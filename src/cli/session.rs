@@ -14,7 +14,7 @@ use crate::gitops::{Repository, WithRepository};
 use crate::model::{
     Change, Goal, GoalRefusal, JoinChoice, Observation, RUN_ANNOTATION_POINTER, Request, SnapshotChoice, Verb,
 };
-use crate::report::Console;
+use crate::report::{Console, ReportHead};
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
 use crate::steps;
 
@@ -142,9 +142,35 @@ pub(super) async fn change(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
-    let code = walk(target, running, request, repository, console, interrupt).await;
-    console.end(code);
-    code
+    let code = match report(target, running, &request, console) {
+        Ok(()) => walk(target, running, request, repository, console, interrupt).await,
+        Err(trouble) => refuse(console, &trouble),
+    };
+    end(console, code)
+}
+
+/// Has a report made of the run, where one is asked for.
+///
+/// # Errors
+/// When its file cannot be written.
+pub(super) fn report(
+    target: &Target,
+    running: &Running,
+    request: &Request,
+    console: &mut Console,
+) -> Result<(), Trouble> {
+    let statefulset = match &target.access.namespace {
+        Some(namespace) => format!("{namespace}/{}", target.sts),
+        None => target.sts.clone(),
+    };
+    let head = ReportHead { verb: request.verb.word(), statefulset, operator: request.operator.clone() };
+    console.report_to(running.report.clone(), head)
+}
+
+/// The end of what is printed and written. The exit code, which tells of a report too that could not be written.
+pub(super) fn end(console: &mut Console, code: u8) -> u8 {
+    let written = console.end(code);
+    if code == exit::DONE && !written { exit::FAILED } else { code }
 }
 
 /// The same, where more may follow.
@@ -161,6 +187,7 @@ pub(super) async fn walk(
         Ok(opened) => opened,
         Err(trouble) => return refuse(console, &trouble),
     };
+    console.reached(cluster.server());
     let goal = Goal::resolve(&request, &observation);
     if let Err(refusal @ GoalRefusal::NothingToDo(_)) = &goal {
         return no_goal(console, refusal);

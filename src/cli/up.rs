@@ -33,6 +33,9 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
             return session::wrong_usage(console, &trouble);
         }
     };
+    if let Err(trouble) = session::report(&args.target, &args.running, &request, console) {
+        return session::refuse(console, &trouble);
+    }
     console.go_on_with(args.gitops.options());
     let claims = request.claims;
     let code = session::walk(&args.target, &args.running, request, repository, console, interrupt.clone()).await;
@@ -43,8 +46,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
         // What failed stays failed, also where it was taken back.
         let _ = session::walk(&args.target, &args.running, back, None, console, interrupt).await;
     }
-    console.end(code);
-    code
+    session::end(console, code)
 }
 
 /// The deployment repository that was named, and the way through it.

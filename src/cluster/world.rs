@@ -68,6 +68,11 @@ impl Cluster {
         })
     }
 
+    /// The address of the API server.
+    pub fn server(&self) -> &str {
+        &self.kubernetes.server
+    }
+
     /// Finds out whether another run is at work on the StatefulSet.
     ///
     /// # Errors

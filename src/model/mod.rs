@@ -19,6 +19,7 @@ pub(crate) mod mangled;
 mod manifest;
 mod member;
 mod membership;
+mod moved;
 mod moves;
 mod observation;
 mod patch;
@@ -32,6 +33,7 @@ mod rollout;
 mod scheduling;
 mod source;
 mod stage;
+mod standing;
 mod statefulset;
 mod template;
 mod tls;
@@ -59,6 +61,7 @@ pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
 pub use membership::{
     Fact, clients_to_ask, healthy_for_change, healthy_without, quorum, quorum_after_losing_one, replaceable, serves,
 };
+pub use moved::{Moved, PodPhase};
 pub use moves::Move;
 pub use observation::{Claim, Lock, Node, Observation, Service, StorageClass};
 pub use patch::{RUN_ANNOTATION, RUN_ANNOTATION_POINTER, patch_operations};
@@ -71,6 +74,7 @@ pub use rollout::{Rollout, guarded_strategy, lowered_strategy, partition_of, str
 pub use scheduling::{NodeDemand, Taint, Toleration};
 pub use source::Source;
 pub use stage::{Stage, round_of};
+pub use standing::{Standing, StandingMember};
 pub use statefulset::{ContainerState, LATEST_START, MOST_MEMBERS, Owner, Pod, StatefulSet, Waiting};
 pub use template::{
     AntiAffinity, ClaimTemplate, CommandPart, Container, DataDir, EnvFrom, EnvSource, EnvVar, FlagValue, Mount,

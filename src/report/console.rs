@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document::{Document, Lines, VERSION};
 use super::prompt::{Line, read_line, read_password};
+use super::run_report::{ReportFile, ReportHead, RunReport};
 use super::status::Status;
 use super::statuses::Statuses;
 use super::text::{BAD, DIM, GOOD, styled};
-use super::waiting::Waiting;
+use super::waiting::{Shown, Unit, Waiting};
 use super::{escape::escape, summary, text};
 use crate::model::{Goal, Observation};
 use crate::runbook::{Event, Interrupt, Proposal, Reply, Reporter, SavedSnapshot, Trouble};
@@ -65,8 +67,10 @@ pub struct Console {
     err: Writer,
     style: Style,
     waiting: Waiting,
+    clock: Box<dyn FnMut() -> Timestamp + Send>,
     lines: Lines,
     document: Document,
+    run_report: Option<RunReport>,
     interrupt: Interrupt,
     run: Option<(String, Goal)>,
     /// Options that lead to the same cluster again, for commands that go on.
@@ -85,7 +89,8 @@ impl Console {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        let live = std::io::stderr().is_terminal() && !style.quiet;
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let live = std::io::stderr().is_terminal() && !dumb && !style.quiet;
         let waiting = Waiting::new(live, choice != anstream::ColorChoice::Never);
         Self::with(style, interrupt, waiting, Box::new(anstream::stdout()), Box::new(anstream::stderr()))
     }
@@ -102,14 +107,23 @@ impl Console {
             err,
             style,
             waiting,
+            clock: Box::new(Timestamp::now),
             lines: Lines::default(),
             document: Document::default(),
+            run_report: None,
             interrupt,
             run: None,
             cluster_options: String::new(),
             run_options: String::new(),
             dry_run: false,
         }
+    }
+
+    /// The same by another clock, for events whose times are to be the same every time.
+    #[must_use]
+    pub fn by_clock(mut self, clock: impl FnMut() -> Timestamp + Send + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
     }
 
     /// Commands that are advised from now on carry these options, which lead to the same cluster again.
@@ -120,6 +134,24 @@ impl Console {
     /// The command that goes on with the run carries these options as well.
     pub fn go_on_with(&mut self, run_options: String) {
         self.run_options = run_options;
+    }
+
+    /// From now on a report is made of what happens, and written to these files at the end.
+    ///
+    /// # Errors
+    /// When one of them cannot be written.
+    pub fn report_to(&mut self, files: Vec<ReportFile>, head: ReportHead) -> Result<(), Trouble> {
+        if !files.is_empty() {
+            self.run_report = Some(RunReport::begin(files, head, (self.clock)())?);
+        }
+        Ok(())
+    }
+
+    /// The API server was reached at this address.
+    pub fn reached(&mut self, server: &str) {
+        if let Some(report) = &mut self.run_report {
+            report.reached(server);
+        }
     }
 
     /// Whether there is a person at the other end.
@@ -152,8 +184,8 @@ impl Console {
         drop(self.out.flush());
     }
 
-    fn print_line(&mut self, event: &impl Serialize) {
-        let line = self.lines.line(event);
+    fn print_line(&mut self, event: &impl Serialize, now: Timestamp) {
+        let line = self.lines.line(event, now);
         self.print(&line.to_string());
     }
 
@@ -168,7 +200,10 @@ impl Console {
                 }
                 self.print(&format!("{document:#}"));
             }
-            Format::Ndjson => self.print_line(&fields),
+            Format::Ndjson => {
+                let now = (self.clock)();
+                self.print_line(&fields, now);
+            }
         }
     }
 
@@ -191,7 +226,10 @@ impl Console {
                 let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
                 self.say(&escape(&format!("No StatefulSet in {place} runs etcd.")));
             }
-            Format::Ndjson => statuses.documents.iter().for_each(|document| self.print_line(document)),
+            Format::Ndjson => {
+                let now = (self.clock)();
+                statuses.documents.iter().for_each(|document| self.print_line(document, now));
+            }
             Format::Text | Format::Json => {
                 self.result(json!({"statefulsets": statuses.documents}), &statuses.text());
             }
@@ -208,6 +246,9 @@ impl Console {
 
     /// Says that the cluster is there already.
     pub fn nothing_to_do(&mut self, why: &str) {
+        if let Some(report) = &mut self.run_report {
+            report.not_begun("nothing-to-do", why, None);
+        }
         let fields = json!({"type": "nothing-to-do", "outcome": "nothing-to-do", "message": why, "exitCode": 0});
         if self.style.format == Format::Text {
             self.say(&format!("{} {}", styled(GOOD, "Nothing to do:"), escape(why)));
@@ -221,13 +262,16 @@ impl Console {
         self.waiting.clear();
         let advice = trouble.advice.as_ref().map(|advice| format!("\n  {}", styled(DIM, &format!("-> {advice}"))));
         self.say(&format!("{} {}{}", styled(BAD, "error:"), escape(&trouble.message), advice.unwrap_or_default()));
+        let outcome = match exit_code {
+            3 => "refused",
+            6 => "contradiction",
+            7 => "locked",
+            _ => "failed",
+        };
+        if let Some(report) = &mut self.run_report {
+            report.not_begun(outcome, &trouble.message, trouble.advice.as_deref());
+        }
         if self.style.format != Format::Text {
-            let outcome = match exit_code {
-                3 => "refused",
-                6 => "contradiction",
-                7 => "locked",
-                _ => "failed",
-            };
             let fields = json!({"type": "refused", "outcome": outcome, "trouble": trouble, "exitCode": exit_code});
             self.result(fields, "");
         }
@@ -258,19 +302,28 @@ impl Console {
         self.print(&json!({"version": VERSION, "kubeconfig": kubeconfig.display().to_string()}).to_string());
     }
 
-    /// Prints the document of `-o json`.
-    pub fn end(&mut self, exit_code: u8) {
+    /// Prints the document of `-o json` and writes the report. Whether that could be done.
+    pub fn end(&mut self, exit_code: u8) -> bool {
         self.waiting.clear();
         // What kept a run from beginning has been told by itself.
         if self.style.format == Format::Json && !self.document.is_empty() {
             let document = std::mem::take(&mut self.document).end(exit_code);
             self.print(&format!("{document:#}"));
         }
+        let Some(report) = self.run_report.take() else { return true };
+        match report.end(exit_code, (self.clock)()) {
+            Ok(()) => true,
+            Err(trouble) => {
+                self.say(&format!("{} {}", styled(BAD, "error:"), escape(&trouble.message)));
+                false
+            }
+        }
     }
 
-    fn show_wait(&mut self, until: &str, seen: &str, progress: Option<(u64, u64)>, time: Option<(f64, f64)>) {
-        let (until, seen) = (escape(until).into_owned(), escape(seen).into_owned());
-        if let Some(line) = self.waiting.show(&until, &seen, progress, time)
+    fn show_wait(&mut self, shown: &Shown<'_>) {
+        let (until, seen) = (escape(shown.until), escape(shown.seen));
+        let shown = Shown { until: &until, seen: &seen, ..*shown };
+        if let Some(line) = self.waiting.show(&shown)
             && !self.style.quiet
         {
             self.say(&format!("       {line}"));
@@ -280,33 +333,48 @@ impl Console {
 
 impl Reporter for Console {
     fn report(&mut self, event: &Event) {
+        // The report and the events have the same times.
+        let now = (self.clock)();
         match self.style.format {
-            Format::Ndjson => self.print_line(event),
+            Format::Ndjson => self.print_line(event, now),
             Format::Json => self.document.hear(event),
             Format::Text => {}
         }
+        if let Some(report) = &mut self.run_report {
+            report.hear(event, now);
+        }
+        self.waiting.hear(event);
         match event {
             Event::RunStarted { statefulset, goal, dry_run, .. } => {
                 self.run = Some((statefulset.clone(), goal.as_ref().clone()));
                 self.dry_run = *dry_run;
             }
             Event::Waiting { until, seen, progress, seconds, limit_seconds, .. } => {
-                return self.show_wait(until, seen, *progress, Some((*seconds, *limit_seconds)));
+                let (progress, time) = (*progress, Some((*seconds, *limit_seconds)));
+                return self.show_wait(&Shown { until, seen, progress, unit: Unit::Entries, time });
             }
-            Event::Locking { seen } => return self.show_wait("the lock", seen, None, None),
+            Event::Locking { seen } => {
+                let shown = Shown { until: "the lock", seen, progress: None, unit: Unit::Entries, time: None };
+                return self.show_wait(&shown);
+            }
             Event::ChangeProgress { change, done, total } => {
                 let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-                return self.show_wait(change, &format!("{done}{of} bytes"), total.map(|total| (*done, total)), None);
+                let (seen, progress) = (format!("{done}{of} bytes"), total.map(|total| (*done, total)));
+                return self.show_wait(&Shown { until: change, seen: &seen, progress, unit: Unit::Bytes, time: None });
             }
             Event::LookProgress { done, total, .. } => {
                 let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
-                let progress = total.map(|total| (*done, total));
-                return self.show_wait("the keys to be compared", &format!("{done}{of} keys"), progress, None);
+                let (seen, progress) = (format!("{done}{of} keys"), total.map(|total| (*done, total)));
+                let until = "the keys to be compared";
+                return self.show_wait(&Shown { until, seen: &seen, progress, unit: Unit::Entries, time: None });
             }
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
                     let text = summary::closing(summary, statefulset, goal, &self.cluster_options, &self.run_options);
+                    if let Some(report) = &mut self.run_report {
+                        report.closing(anstream::adapter::strip_str(&text).to_string());
+                    }
                     self.say(&format!("\n{text}"));
                 }
                 return;

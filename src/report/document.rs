@@ -17,11 +17,11 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The next line, for an event or for a result that is no event.
-    pub(super) fn line(&mut self, event: &impl Serialize) -> Value {
+    pub(super) fn line(&mut self, event: &impl Serialize, now: Timestamp) -> Value {
         let mut line = Map::new();
         line.insert("version".to_owned(), json!(VERSION));
         line.insert("seq".to_owned(), json!(self.next));
-        line.insert("time".to_owned(), json!(Timestamp::now().to_string()));
+        line.insert("time".to_owned(), json!(now.to_string()));
         self.next += 1;
         match serde_json::to_value(event) {
             Ok(Value::Object(fields)) => line.extend(fields),
@@ -44,7 +44,7 @@ impl Document {
     /// Takes in an event.
     pub(super) fn hear(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { statefulset, goal, dry_run, .. } => {
+            Event::RunStarted { statefulset, goal, dry_run, before, .. } => {
                 // A second run takes back what the first one left half-way.
                 if !self.fields.is_empty() {
                     let first = std::mem::take(&mut self.fields);
@@ -53,6 +53,7 @@ impl Document {
                 self.fields.insert("statefulset".to_owned(), json!(statefulset));
                 self.fields.insert("goal".to_owned(), json!(goal));
                 self.fields.insert("dryRun".to_owned(), json!(dry_run));
+                self.fields.insert("before".to_owned(), json!(before));
             }
             Event::StepDone { step, findings, .. } => {
                 self.findings.extend(findings.iter().map(|finding| {

@@ -53,6 +53,8 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
         Event::ObserveFailed { trouble } => {
             Some(format!("       {} {}; looking again", styled(NOTE, "not yet:"), escape(&trouble.message)))
         }
+        Event::Moved { moved, .. } => (verbose && !moved.is_progress())
+            .then(|| format!("       {}", styled(DIM, &format!("seen: {}", moved.sentence())))),
         Event::CommandOutput { lines } => Some(indented(9, &lines.join("\n"))),
         Event::StepDone { proof, findings, seconds, .. } => {
             let mut text = String::new();
@@ -84,15 +86,20 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
     }
 }
 
-fn started(statefulset: &str, goal: &Goal, dry_run: bool) -> String {
-    let dry = if dry_run { " (dry run: nothing is changed)" } else { "" };
-    let what = if let Some(ordinal) = goal.replaces {
+/// Which StatefulSet, and what is to become of it.
+pub(super) fn what_is_done(statefulset: &str, goal: &Goal) -> String {
+    if let Some(ordinal) = goal.replaces {
         format!("{statefulset}, {} members, the one of ordinal {ordinal} anew", goal.to)
     } else if goal.from == goal.to {
         format!("{statefulset}, {} members", goal.to)
     } else {
         format!("{statefulset}, {} -> {} members", goal.from, goal.to)
-    };
+    }
+}
+
+fn started(statefulset: &str, goal: &Goal, dry_run: bool) -> String {
+    let dry = if dry_run { " (dry run: nothing is changed)" } else { "" };
+    let what = what_is_done(statefulset, goal);
     match &goal.resumed {
         Some(record) => format!(
             "{} {}{dry}\nfinishes the run that {} began at {}",

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{Finding, Plan, Reply, SavedSnapshot, Trouble};
-use crate::model::{Change, Fact, Goal, KeyComparison, KeyHolder};
+use crate::model::{Change, Fact, Goal, KeyComparison, KeyHolder, Moved, Standing};
 
-/// Something that happened. Times are seconds since the start of the run.
+/// Something that happened. Who hears it knows when.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
@@ -19,6 +19,8 @@ pub enum Event {
         steps: Vec<String>,
         /// Whether it only foresees.
         dry_run: bool,
+        /// What stands before the first change.
+        before: Box<Standing>,
     },
     /// A step begins.
     StepStarted {
@@ -125,6 +127,14 @@ pub enum Event {
     CommandOutput {
         /// The lines.
         lines: Vec<String>,
+    },
+    /// An observation shows that something has moved since the one before.
+    Moved {
+        /// What.
+        #[serde(flatten)]
+        moved: Moved,
+        /// On the run's own clock.
+        seconds: f64,
     },
     /// Reading the world failed and is tried again.
     ObserveFailed {
@@ -254,6 +264,8 @@ pub struct Summary {
     /// Tools that keep the StatefulSet as a source of their own says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// What stands after the last change, as last seen.
+    pub after: Standing,
     /// Seconds from start to end.
     pub seconds: f64,
 }

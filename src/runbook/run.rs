@@ -6,7 +6,7 @@ use super::{
     Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail,
     Trouble, TroubleKind, Verdict, Wait, Wake, World, plan,
 };
-use crate::model::{Answer, Change, Goal, Observation, Question, Record, Verb};
+use crate::model::{Answer, Change, Goal, Moved, Observation, Question, Record, Standing, Verb};
 
 /// A wait is shown again at least this often, and the world is looked at even if no watch woke us.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -53,6 +53,8 @@ pub struct Run<'a, W, R> {
     answers: Vec<(Question, Answer)>,
     /// How many lines of the apply command were told of.
     told: u64,
+    /// The observation up to which it was told what has moved, and when that was.
+    watched: Option<Box<(Observation, Duration)>>,
 }
 
 /// Either go on, or the run is over.
@@ -87,6 +89,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             opened: false,
             answers: Vec::new(),
             told: 0,
+            watched: None,
         }
     }
 
@@ -98,7 +101,9 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             goal: Box::new(self.goal.clone()),
             steps: self.steps.iter().map(|step| step.name().to_owned()).collect(),
             dry_run: self.options.dry_run,
+            before: Box::new(Standing::of(&first)),
         });
+        self.watched = Some(Box::new((first.clone(), self.world.now())));
         let mut observation = first;
         let outcome = self.walk(&mut observation).await;
         self.world.unlock().await;
@@ -112,6 +117,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             plan: self.planned.take(),
             deferred: record.is_some_and(|record| record.deferred),
             sources: observation.statefulset.sources().iter().map(|source| source.who.to_owned()).collect(),
+            after: Standing::of(&observation),
             seconds: self.world.now().as_secs_f64(),
         };
         self.reporter.report(&Event::RunEnded { summary: Box::new(summary.clone()) });
@@ -267,6 +273,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                     *observation = seen;
                     observation.answers.clone_from(&self.answers);
                     self.tell_output(observation);
+                    self.tell_moved(observation);
                     return Ok(());
                 }
                 Err(trouble) => {
@@ -292,6 +299,21 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         let lines = command.lines[command.lines.len().saturating_sub(new)..].to_vec();
         self.told = command.written;
         self.reporter.report(&Event::CommandOutput { lines });
+    }
+
+    /// Tells what has moved since. What only counts on is told now and then.
+    fn tell_moved(&mut self, observation: &Observation) {
+        let now = self.world.now();
+        let Some((before, told)) = self.watched.as_deref() else { return };
+        let moved = observation.moved_since(before);
+        if moved.is_empty() || moved.iter().all(Moved::is_progress) && now.saturating_sub(*told) < SHOWN_EVERY {
+            return;
+        }
+        self.watched = Some(Box::new((observation.clone(), now)));
+        let seconds = now.as_secs_f64();
+        for moved in moved {
+            self.reporter.report(&Event::Moved { moved, seconds });
+        }
     }
 
     async fn pause(&mut self, length: Duration) {

@@ -46,7 +46,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("clap::", &["cli/"]),
     ("clap_complete::", &["cli/"]),
     ("clap_mangen::", &["cli/"]),
-    ("minijinja::", &["gitops/"]),
+    ("minijinja::", &["gitops/", "report/run_report/"]),
     ("\"git\"", &["gitops/git.rs"]),
     ("serde_saphyr::", &["cli/", "gitops/", "sandbox/", "model/config_text.rs"]),
     ("Instant::now", &["cluster/", "report/", "sandbox/"]),

@@ -25,6 +25,8 @@ fn wrong_usage_is_two() {
         &["up", "--sts", "x", "--rollout", "sideways"],
         &["up", "--sts", "x", "--timeout", "soon"],
         &["settle", "--sts", "x", "--rollout", "defer"],
+        &["settle", "--sts", "x", "--report", "run.pdf"],
+        &["check", "--sts", "x", "--report", "run.html"],
         &["snapshot", "--sts", "x"],
         &["status", "-A", "--sts", "x"],
         &["status", "-A", "-n", "y"],
@@ -44,6 +46,25 @@ fn a_step_that_does_not_exist_is_named_with_those_that_do() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("coffee") && said.contains("wait-join"), "{said}");
+}
+
+#[test]
+fn a_report_tells_of_a_run_that_never_began() {
+    let desk = tempfile::tempdir().unwrap();
+    let file = desk.path().join("run.json");
+    let name = file.display().to_string();
+    for verb in ["up", "down", "settle", "abort"] {
+        let output = etcd_scale(&[verb, "--sts", "x", "-n", "y", "--report", &name]);
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!((report["verb"].as_str(), report["statefulset"].as_str()), (Some(verb), Some("y/x")));
+        assert_eq!((&report["exitCode"], &report["notBegun"]["outcome"]), (&3.into(), &"refused".into()));
+        assert_eq!(report["runs"], serde_json::json!([]));
+    }
+    let output = etcd_scale(&["up", "--sts", "x", "-n", "y", "--report", "/nonexistent/run.html"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("cannot write the report /nonexistent/run.html"), "{said}");
 }
 
 #[test]

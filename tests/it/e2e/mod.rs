@@ -20,6 +20,7 @@ mod prompts;
 mod puls8;
 mod refusals;
 mod replace;
+mod report;
 mod rounds;
 mod self_joining;
 mod settle;

@@ -11,11 +11,15 @@ const SILENCE: u64 = 240_000;
 
 const QUESTION: &str = "[y]es, [N]o, [d]etails, [a]ll: ";
 
-/// Starts `up` at a terminal, under a shell that tells how it ended.
+/// So many columns has a narrow window.
+const COLUMNS: usize = 52;
+
+/// Starts `up` at a terminal in a narrow window, under a shell that tells how it ended.
 fn at_a_terminal(cluster: &Cluster) -> PtySession {
     let up = cluster.program(&["up"]).into_command();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap : INT; \"$@\"; echo \"exit code $?\"", "sh"]);
+    let script = format!("stty cols {COLUMNS} rows 30; trap : INT; \"$@\"; echo \"exit code $?\"");
+    shell.args(["-c", &script, "sh"]);
     shell.arg(up.get_program()).args(up.get_args()).current_dir(cluster.desk()).env("TERM", "xterm");
     rexpect::session::spawn_command(shell, Some(SILENCE)).expect("it starts")
 }
@@ -79,6 +83,26 @@ fn one_yes_and_then_no_stops_half_way() {
     assert!(cluster.record().is_some(), "the record stays for the next run");
 }
 
+/// Asserts that waits were shown with the time that is left and the pods, and cut to the window.
+#[track_caller]
+fn assert_live_view(text: &str) {
+    // The session has made a character of every byte.
+    let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+    let plain = anstream::adapter::strip_str(&String::from_utf8_lossy(&bytes)).to_string();
+    // The view is drawn in whole rows, one behind the other, so that a row too long would shift all after it.
+    let drawn = plain.split(['\r', '\n']).filter(|drawing| drawing.starts_with("      ") && drawing.contains(" left"));
+    let cells = drawn.map(|drawing| drawing.chars().collect::<Vec<_>>());
+    let rows: Vec<String> =
+        cells.flat_map(|cells| cells.chunks(COLUMNS).map(String::from_iter).collect::<Vec<_>>()).collect();
+    assert!(rows.iter().any(|row| row.ends_with(" left")), "no time that is left\n{text}");
+    for row in &rows {
+        assert!(row.ends_with(" left") || row.starts_with("        etcd-"), "{row:?} of {rows:#?}");
+    }
+    for pod in ["etcd-0  ready", "etcd-1  ready", "etcd-2  "] {
+        assert!(rows.iter().any(|row| row.trim_start().starts_with(pod)), "no {pod} in {rows:#?}");
+    }
+}
+
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
 fn all_goes_through() {
@@ -93,6 +117,7 @@ fn all_goes_through() {
     assert!(last.contains("Done:"), "{last}");
     assert_plain(&last);
     cluster.has_grown(3, &strategy);
+    assert_live_view(&last);
 }
 
 #[test]

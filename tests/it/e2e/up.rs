@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
+use super::report::Reports;
 use crate::harness::{Cluster, Ended, Image, Launch, Manifest, PodWatch, setting};
 
 /// Whether what a run did is in the order that keeps the members safe: leadership moves at most once, before the first
@@ -58,9 +59,12 @@ fn grows_from_two_to_three(test: &str, image: Image, first_leader: &str) {
     let before = cluster.leader();
     let watch = PodWatch::of(&cluster);
 
-    let ended = cluster.run(&["up", "--yes", "-o", "ndjson"]);
+    let reports = Reports::new();
+    let (page, data) = (reports.file("run.html"), reports.file("run.json"));
+    let ended = cluster.run(&["up", "--yes", "-o", "ndjson", "--report", &page, "--report", &data]);
 
     ended.exits(0).says("Done: ");
+    reports.agree_with(&ended);
     cluster.has_grown(3, &strategy);
     watch.had_one_down_at_most(&cluster, 3);
     assert_leaders_stay(&ended, &before, &cluster.leader());
@@ -151,8 +155,11 @@ fn nobody_to_ask_is_a_no() {
     cluster.run(&["up"]).exits(4).says("--yes").says("Nothing was changed");
     assert_eq!(cluster.standing(), before);
 
-    let document = cluster.run(&["up", "-o", "json"]).exits(4).document();
+    let reports = Reports::new();
+    let data = reports.file("run.json");
+    let document = cluster.run(&["up", "-o", "json", "--report", &data]).exits(4).document();
     assert_eq!(document["outcome"], "nobody-to-ask");
+    assert_eq!(reports.document("run.json")["runs"][0]["after"], document["after"]);
     assert_eq!(document["exitCode"], 4);
     assert_eq!(cluster.standing(), before);
     assert_eq!(cluster.versions(), versions);

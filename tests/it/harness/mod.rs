@@ -26,7 +26,7 @@ pub(super) use namespace::Namespace;
 pub(super) use patience::eventually;
 pub(super) use pod_watch::PodWatch;
 pub(super) use pools::{NoPools, Pools};
-pub(super) use program::{Ended, Program, Running, assert_plain};
+pub(super) use program::{Ended, Event, Program, Running, assert_plain};
 pub(super) use standing::{Member, Standing};
 pub(super) use writer::Writer;
 

@@ -313,6 +313,11 @@ impl Event {
         Self(serde_json::from_str(line).unwrap_or_else(|error| panic!("a line is not JSON: {error}\n{line}")))
     }
 
+    /// All that it says.
+    pub(crate) fn value(&self) -> &Value {
+        &self.0
+    }
+
     pub(crate) fn is(&self, kind: &str) -> bool {
         self.0["type"] == kind
     }

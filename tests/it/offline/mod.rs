@@ -9,10 +9,12 @@ mod life;
 #[path = "../../../src/model/mangled.rs"]
 mod mangled;
 mod mistakes;
+mod moved;
 mod output;
 mod patch;
 mod peer_list;
 mod run;
+mod run_report;
 mod sample;
 mod statuses;
 mod torture;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_scale::model::{Answer, Change, Goal, Move, Observation, Question, Record, with_revision};
+use etcd_scale::model::{Answer, Change, Goal, Move, Moved, Observation, Question, Record, with_revision};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
     Summary, Trouble, TroubleKind, Wake, World,
@@ -144,12 +144,17 @@ impl World for Foreseen {
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) events: Vec<String>,
+    /// What was seen to move, and when.
+    pub(super) moved: Vec<(Moved, f64)>,
     replies: VecDeque<Reply>,
     asked: Vec<&'static str>,
 }
 
 impl Reporter for Heard {
     fn report(&mut self, event: &Event) {
+        if let Event::Moved { moved, seconds } = event {
+            self.moved.push((moved.clone(), *seconds));
+        }
         let event = serde_json::to_value(event).unwrap();
         self.events.push(event["type"].as_str().unwrap().to_owned());
     }
@@ -160,7 +165,7 @@ impl Reporter for Heard {
     }
 }
 
-async fn drive(world: &mut Foreseen, heard: &mut Heard, to: i32, run: &str, options: Options) -> Summary {
+pub(super) async fn drive(world: &mut Foreseen, heard: &mut Heard, to: i32, run: &str, options: Options) -> Summary {
     let observation = world.observation.clone();
     let goal = Goal::resolve(&up_to(to, run), &observation).expect("a goal");
     Run::new(steps::towards(&goal, &observation), goal, world, heard, Interrupt::default(), options)
