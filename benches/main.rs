@@ -69,13 +69,15 @@ fn main() -> ExitCode {
     for (name, heading, measure) in PARTS.iter().filter(|(name, ..)| asked(name)) {
         tell(&format!("bench {name}"));
         // One part that cannot be measured does not cost the others' hour; what stopped it has been told by then.
-        match catch_unwind(*measure) {
-            Ok(text) if text.is_empty() => {}
-            Ok(text) => {
+        let outcome = catch_unwind(|| {
+            let text = measure();
+            if !text.is_empty() {
                 tell(&text);
                 readme::put(name, heading, &text);
             }
-            Err(_) => failed.push(*name),
+        });
+        if outcome.is_err() {
+            failed.push(*name);
         }
     }
     meter::Meter::clear();

@@ -206,7 +206,8 @@ impl Goal {
         }
         if to < 3 && request.to.is_none() {
             return Err(GoalRefusal::Refused {
-                fact: format!("{to} members survive the loss of none"),
+                fact: if to == 1 { "one member survives no loss" } else { "two members survive the loss of none" }
+                    .to_owned(),
                 advice: format!("where that is meant, say so: {} --to {to}", command(Verb::Down)),
             });
         }

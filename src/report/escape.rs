@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The text with control and bidirectional characters escaped; line feeds stay.
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
     }

@@ -18,6 +18,7 @@ mod text;
 mod waiting;
 
 pub use console::{Color, Console, Format, Style};
+pub use escape::escape;
 pub use log::log;
 pub use plain::{hush, output};
 pub use prompt::input_ended;

@@ -126,13 +126,18 @@ const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
 const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
     etcd-scale man ~/.local/share/man/man1";
 
+/// The longest time that may be given: clocks can add it to what they show.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// A time as kubectl takes it: `90s`, `10m`, `1h30m`, or a number of seconds.
 fn time(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = u64::from_str(text) {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let time: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s or 10m".to_owned())?;
-    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
+    let time = if let Ok(seconds) = u64::from_str(text) {
+        Duration::from_secs(seconds)
+    } else {
+        let time: jiff::SignedDuration = text.parse().map_err(|_| "expected a time such as 90s or 10m".to_owned())?;
+        Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())?
+    };
+    if time > LONGEST { Err("expected a time of at most a year".to_owned()) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -152,5 +157,6 @@ mod tests {
         assert_eq!(time("1h30m"), Ok(Duration::from_secs(5400)));
         assert!(time("soon").is_err());
         assert!(time("-3s").is_err());
+        assert!(time("9999999999999999999").is_err());
     }
 }

@@ -74,7 +74,8 @@ fn script(shell: Shell, program: &str) -> io::Result<Vec<u8>> {
 /// Answers a shell or kubectl, where one asks what may follow. Whatever goes wrong, there is no answer then, and not a
 /// word on the terminal: somebody is typing there.
 pub(super) fn answer(called: Called) -> bool {
-    let shell = std::env::var(ASKED_BY).ok().filter(|shell| !shell.is_empty());
+    // Another word there is not a script of ours, and must not turn a verb into silence.
+    let shell = std::env::var(ASKED_BY).ok().filter(|shell| ["bash", "zsh", "fish"].contains(&shell.as_str()));
     if called != Called::PluginCompletion && shell.is_none() {
         return false;
     }
@@ -215,7 +216,8 @@ impl Typed {
         ArgValueCandidates::new(move || {
             let found = in_time(connection.clone(), names.clone()).unwrap_or_default();
             // A name that would do something to a terminal is nobody's wish.
-            found.into_iter().filter(|name| !name.contains(char::is_control)).map(CompletionCandidate::new).collect()
+            let harmless = |name: &String| !name.contains('\n') && report::escape(name) == name.as_str();
+            found.into_iter().filter(harmless).map(CompletionCandidate::new).collect()
         })
     }
 }

@@ -57,8 +57,7 @@ impl HalfFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let refused =
-            |what: String| Trouble::new(TroubleKind::Refused, what).advise("name another file with --snapshot");
+        let refused = |what: String| Trouble::new(TroubleKind::Refused, what).advise("name another file");
         if name.exists() {
             return Err(refused(format!("{} exists already and is not overwritten", name.display())));
         }

@@ -134,7 +134,7 @@ async fn choose(kubernetes: &Kubernetes, observation: &Observation) -> Result<Vi
         "there is no way to etcd: you may neither port-forward to its pods nor exec in them, and they cannot be reached \
          from here",
     )
-    .advise("ask for the role that the README shows, or run within the cluster"))
+    .advise("ask for the role in .github/rbac.yaml, or run within the cluster"))
 }
 
 /// Whether a running pod takes connections from here.

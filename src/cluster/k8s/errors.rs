@@ -70,7 +70,7 @@ fn trouble(what: &str, error: &kube::Error) -> Trouble {
             let trouble = Trouble::new(kind, format!("cannot {what}: {said}"));
             match status.code {
                 401 => trouble.advise("log in again: the API server does not accept these credentials"),
-                403 => trouble.advise("ask for the role that the README shows"),
+                403 => trouble.advise("ask for the role in .github/rbac.yaml"),
                 _ => trouble,
             }
         }

@@ -119,7 +119,7 @@ pub(super) fn check(context: Context<'_>) -> Vec<Finding> {
             (Known::Known(true), _) => {}
             (Known::Known(false), Need::Required) => check.refuse(
                 format!("you may not {permission} in namespace {namespace}"),
-                "ask for the role that the README shows",
+                "ask for the role in .github/rbac.yaml",
             ),
             (Known::Known(false), Need::Advisory(without)) => {
                 check.unknown(&format!("what needs {permission}"), Some(&format!("not permitted; {without}")));
