@@ -3,11 +3,11 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test torture torture-changes torture-random docs check e2e bench build install-tools fmt clippy deny
+.PHONY: help install demo test kills torture torture-changes torture-random docs check e2e bench build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
-IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo build --locked && $(TARGET)/debug/etcd-scale sandbox run -- $(E2E)
+IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo build --locked && $(TARGET)/debug/etcd-scale sandbox run -- cargo test --locked --test it --
 E2E_TESTS := e2e:: conformance::
 # More than a small machine has cores: most tests wait half of their time.
 TEST_THREADS := 4
@@ -27,11 +27,16 @@ demo: ## Grow an etcd from two members to three before your eyes, in a sandbox
 	@cargo build --locked
 	@$(TARGET)/debug/etcd-scale sandbox demo
 
-test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation, the end-to-end tests in a sandbox
+test: fmt clippy ## Run all that needs no cluster: format, lints, tests, documentation, end-to-end tests in a sandbox
 	@.ci/need kubectl etcd
-	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --lib --bins
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	E2E_KILLS=$(or $(E2E_KILLS),1) $(TARGET)/debug/etcd-scale sandbox run -- $(E2E) $(E2E_TESTS) sandbox:: documents:: --test-threads $(SANDBOX_THREADS)
+	$(IN_SANDBOX) --include-ignored --skip torture:: --skip at_random --test-threads $(SANDBOX_THREADS)
+
+test: export E2E_KILLS ?= 1
+
+kills: ## Kill runs at random moments in a sandbox, and run them again: E2E_KILLS of each verb, from E2E_SEED on
+	$(IN_SANDBOX) --ignored --nocapture at_random --test-threads $(SANDBOX_THREADS)
 
 torture: ## Walk every state of clusters of up to five members, 10,000 random stories, and trouble in a sandbox: hours
 	@.ci/need cargo
@@ -40,13 +45,13 @@ torture: ## Walk every state of clusters of up to five members, 10,000 random st
 	$(MAKE) torture-changes torture-random
 
 torture-changes: ## Every change of every verb meets every trouble, in a sandbox: an hour. TORTURE_SCHEDULE repeats one
-	$(IN_SANDBOX) --nocapture torture::every_change
+	$(IN_SANDBOX) --ignored --nocapture torture::every_change
 
 torture-random: ## Runs meet random trouble, in a sandbox: TORTURE_ROUNDS of them, from TORTURE_SEED on
-	$(IN_SANDBOX) --nocapture torture::random
+	$(IN_SANDBOX) --ignored --nocapture torture::random
 
 docs: ## Write the documents' transcripts anew, from runs in a sandbox
-	$(IN_SANDBOX) documents::
+	$(IN_SANDBOX) --ignored documents::
 
 docs: export DOCS_UPDATE=1
 

@@ -101,7 +101,7 @@ fn an_overtaken_goal_is_cleared_where_all_fits_again() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn after_a_kill_at_any_moment_and_killed_itself() {
+fn after_a_kill_at_random_and_killed_itself() {
     rounds("kill-abort", |random, told| {
         let cluster = Manifest::new().start("kill-abort");
         let before = Before::of(&cluster);

@@ -45,7 +45,7 @@ fn assert_finished(cluster: &Cluster, strategy: &serde_json::Value) {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_at_any_moment_and_run_again_with_a_size() {
+fn killed_at_random_and_run_again_with_a_size() {
     rounds("kill-to", |random, told| {
         let cluster = Manifest::new().start("kill-to");
         let strategy = cluster.strategy();
@@ -60,7 +60,7 @@ fn killed_at_any_moment_and_run_again_with_a_size() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_half_way_and_run_again_without_a_size() {
+fn killed_at_random_half_way_and_run_again_without_a_size() {
     rounds("kill-bare", |random, told| {
         let cluster = Manifest::new().start("kill-bare");
         let strategy = cluster.strategy();
@@ -79,7 +79,7 @@ fn killed_half_way_and_run_again_without_a_size() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_while_settling_and_settled_again() {
+fn killed_at_random_while_settling_and_settled_again() {
     rounds("kill-settle", |random, told| {
         let cluster = Manifest::new().start("kill-settle");
         let strategy = cluster.strategy();

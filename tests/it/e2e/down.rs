@@ -86,7 +86,7 @@ fn under_on_delete_nothing_else_is_touched() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_at_any_moment_and_run_again() {
+fn killed_at_random_and_run_again() {
     rounds("kill-down", |random, told| {
         let cluster = Manifest::new().replicas(4).start("kill-down");
         cluster.lead("etcd-3");

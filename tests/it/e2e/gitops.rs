@@ -64,7 +64,7 @@ fn two_to_three_by_a_command_that_waits_for_the_pods() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_at_any_moment_and_run_again_it_is_one_commit() {
+fn killed_at_random_and_run_again_it_is_one_commit() {
     rounds("kill-commit", |random, told| {
         let (cluster, deployments) = start("kill-commit");
         let strategy = cluster.strategy();

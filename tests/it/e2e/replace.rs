@@ -106,7 +106,7 @@ fn a_dead_member_is_named_by_status_with_the_command_that_helps() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_at_any_moment_and_run_again() {
+fn killed_at_random_and_run_again() {
     rounds("kill-replace", |random, told| {
         let cluster = Manifest::new().replicas(3).start("kill-replace");
         let strategy = cluster.strategy();

@@ -57,7 +57,7 @@ fn a_pod_of_an_earlier_round_that_is_deleted_comes_back() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
-fn killed_between_and_in_rounds_and_run_again() {
+fn killed_at_random_between_and_in_rounds_and_run_again() {
     rounds("kill-rounds", |random, told| {
         let cluster = Manifest::new().replicas(1).start("kill-rounds");
         let strategy = cluster.strategy();
