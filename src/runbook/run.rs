@@ -477,7 +477,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),
-            tries: self.trail.failing(change.name()).map_or(0, |failing| failing.tries),
+            tries: self.trail.tries(&change),
             change: change.clone(),
         });
         let began = self.world.now();
@@ -503,7 +503,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 Ok(())
             }
             Err(trouble) => {
-                let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
+                let tries = self.trail.tries(&change);
                 // What is not found may have been made or removed by others: the step says what that means.
                 let passing = !matches!(trouble.kind, TroubleKind::Refused | TroubleKind::Internal);
                 if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {

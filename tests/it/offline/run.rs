@@ -6,7 +6,7 @@ use std::time::Duration;
 use etcd_scale::model::{Answer, Change, Goal, Move, Moved, Observation, Question, Record, with_revision};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
-    Summary, Trouble, TroubleKind, Wake, World,
+    Summary, Trail, Trouble, TroubleKind, Wake, World,
 };
 use etcd_scale::steps;
 
@@ -435,4 +435,18 @@ async fn an_interrupt_stops_before_the_next_change() {
     let summary = run.drive(observation).await;
     assert_eq!(summary.outcome, Outcome::Interrupted { signal: 2 });
     assert!(world.applied.is_empty());
+}
+
+#[test]
+fn another_change_of_the_same_kind_is_a_new_one() {
+    let claim = |name: &str| Change::DeleteClaim { claim: name.into(), uid: "u".into(), volume: None };
+    let lost = Err(Trouble::new(TroubleKind::Lost, "no answer"));
+    let second = Duration::from_secs(1);
+    let mut trail = Trail::default();
+    trail.tried(&claim("a"), &lost, second);
+    trail.tried(&claim("a"), &lost, second * 2);
+    assert_eq!((trail.tries(&claim("a")), trail.tries(&claim("b"))), (2, 0));
+    trail.tried(&claim("b"), &lost, second * 3);
+    assert_eq!((trail.tries(&claim("a")), trail.tries(&claim("b"))), (0, 1));
+    assert_eq!(trail.failing_for("delete-claim"), Some(second * 2), "two that take turns have no more time than one");
 }
