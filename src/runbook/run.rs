@@ -506,10 +506,12 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 let tries = self.trail.tries(&change);
                 // What is not found may have been made or removed by others: the step says what that means.
                 let passing = !matches!(trouble.kind, TroubleKind::Refused | TroubleKind::Internal);
-                if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {
+                let for_good = !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout);
+                let failed = Event::ChangeFailed { change: name, trouble: trouble.clone(), tries, for_good };
+                self.reporter.report(&failed);
+                if for_good {
                     return Err(Outcome::Failed { step: step.name(), trouble });
                 }
-                self.reporter.report(&Event::ChangeFailed { change: name, trouble, tries });
                 self.pause(PAUSE_AFTER_FAILURE).await;
                 Ok(())
             }

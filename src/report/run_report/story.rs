@@ -92,8 +92,10 @@ struct ChangeTold {
     answer: Option<Reply>,
     /// How long the call took; none where none came back.
     seconds: Option<f64>,
-    /// What came back before it passed.
+    /// What came back instead of an answer that it was made.
     troubles: Vec<String>,
+    /// Whether the last of that was the end of it.
+    failed: bool,
     /// What was seen to move afterwards.
     seen: Vec<Seen>,
     change: Change,
@@ -154,7 +156,7 @@ impl Story {
                 asked: None,
             }),
             Event::Planned { plan } => self.plan = Some(plan.clone()),
-            Event::RunEnded { summary } => self.end(summary),
+            Event::RunEnded { summary } => self.end(summary, at),
             _ => {
                 if let Some(step) = self.steps.last_mut() {
                     step.hear(event, number, at);
@@ -166,7 +168,10 @@ impl Story {
         }
     }
 
-    fn end(&mut self, summary: &Summary) {
+    fn end(&mut self, summary: &Summary, at: f64) {
+        if let Some(step) = self.steps.last_mut() {
+            step.end_wait(at);
+        }
         let outcome = serde_json::to_value(&summary.outcome).ok();
         let word = outcome.as_ref().and_then(|outcome| outcome["outcome"].as_str());
         word.unwrap_or_default().clone_into(&mut self.outcome);
@@ -230,6 +235,7 @@ impl StepTold {
                     answer,
                     seconds: None,
                     troubles: Vec::new(),
+                    failed: false,
                     seen: Vec::new(),
                     change: change.clone(),
                 });
@@ -239,11 +245,12 @@ impl StepTold {
                     change.seconds = Some(*seconds);
                 }
             }
-            Event::ChangeFailed { change, trouble, .. } => {
-                if let Some(change) = self.last(change)
-                    && change.troubles.last() != Some(&trouble.message)
-                {
-                    change.troubles.push(trouble.message.clone());
+            Event::ChangeFailed { change, trouble, for_good, .. } => {
+                if let Some(change) = self.last(change) {
+                    change.failed = *for_good;
+                    if change.troubles.last() != Some(&trouble.message) {
+                        change.troubles.push(trouble.message.clone());
+                    }
                 }
             }
             Event::Moved { moved, .. } if !moved.is_progress() => {

@@ -28,7 +28,7 @@ pub(super) struct Foreseen {
     released: u32,
     pub(super) applied: Vec<&'static str>,
     /// Nothing moves by itself.
-    frozen: bool,
+    pub(super) frozen: bool,
     /// Answers to looks; others are as a plan assumes them.
     pub(super) answers: Vec<(Question, Answer)>,
     /// All looks.
