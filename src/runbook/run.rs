@@ -53,7 +53,7 @@ pub struct Run<'a, W, R> {
     answers: Vec<(Question, Answer)>,
     /// How many lines of the apply command were told of.
     told: u64,
-    /// The observation up to which it was told what has moved, and when that was.
+    /// What was last read, up to which it was told what has moved; and when something was told last.
     watched: Option<Box<(Observation, Duration)>>,
 }
 
@@ -305,8 +305,10 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     fn tell_moved(&mut self, observation: &Observation) {
         let now = self.world.now();
         let Some((before, told)) = self.watched.as_deref() else { return };
-        let moved = observation.moved_since(before);
-        if moved.is_empty() || moved.iter().all(Moved::is_progress) && now.saturating_sub(*told) < SHOWN_EVERY {
+        let seen = observation.or_last_read(before);
+        let moved = seen.moved_since(before);
+        let only_counts_on = !moved.is_empty() && moved.iter().all(Moved::is_progress);
+        if only_counts_on && now.saturating_sub(*told) < SHOWN_EVERY {
             return;
         }
         self.watched = Some(Box::new((observation.clone(), now)));

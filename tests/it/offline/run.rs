@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_scale::model::{Answer, Change, Goal, Move, Moved, Observation, Question, Record, with_revision};
+use etcd_scale::model::{Answer, Change, Goal, Known, Move, Moved, Observation, Question, Record, with_revision};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
     Summary, Trail, Trouble, TroubleKind, Wake, World,
@@ -35,6 +35,11 @@ pub(super) struct Foreseen {
     pub(super) asked: Vec<Question>,
     /// How long it takes to ask the members again.
     looks_every: Duration,
+    /// Every other look cannot read members and statuses.
+    pub(super) blinks: bool,
+    looks: u32,
+    /// Raised by a look that then never ends.
+    interrupted: Option<Interrupt>,
 }
 
 impl Foreseen {
@@ -53,6 +58,9 @@ impl Foreseen {
             answers: Vec::new(),
             asked: Vec::new(),
             looks_every: Duration::from_millis(50),
+            blinks: false,
+            looks: 0,
+            interrupted: None,
         }
     }
 }
@@ -64,7 +72,17 @@ impl World for Foreseen {
 
     async fn observe(&mut self, _: Depth) -> Result<Observation, Trouble> {
         self.clock += Duration::from_millis(50);
-        Ok(self.observation.clone())
+        self.looks += 1;
+        if let Some(interrupt) = &self.interrupted {
+            interrupt.raise(15);
+            std::future::pending::<()>().await;
+        }
+        let mut seen = self.observation.clone();
+        if self.blinks && self.looks % 2 == 0 {
+            seen.members = Known::Unknown("timed out".into());
+            seen.statuses.values_mut().for_each(|status| *status = Known::Unknown("timed out".into()));
+        }
+        Ok(seen)
     }
 
     async fn look(
@@ -312,7 +330,7 @@ async fn a_member_removed_by_hand_is_not_added_over_its_data() {
     world.faults.push(("promote", TroubleKind::Refused, 1, false));
     let summary = drive(&mut world, &mut heard, 3, "first", YES).await;
     assert!(matches!(summary.outcome, Outcome::Failed { step: "promote", .. }), "{:?}", summary.outcome);
-    let etcd_scale::model::Known::Known(members) = &mut world.observation.members else { panic!("no members") };
+    let Known::Known(members) = &mut world.observation.members else { panic!("no members") };
     members.list.retain(|member| !member.learner);
     let refusal = Goal::resolve(&up_to(3, "second"), &world.observation);
     assert!(matches!(refusal, Err(etcd_scale::model::GoalRefusal::Contradiction { .. })), "{refusal:?}");
