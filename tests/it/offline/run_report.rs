@@ -205,6 +205,22 @@ fn a_file_that_cannot_be_written_is_told_of_at_once() {
     }
 }
 
+#[test]
+fn one_that_cannot_be_written_keeps_no_other_from_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let gone = directory.path().join("gone");
+    fs::create_dir(&gone).unwrap();
+    let (first, second) = (gone.join("report.md"), directory.path().join("report.md"));
+    let files = [&first, &second].map(|path| ReportFile::named(path).unwrap());
+    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into() };
+    let mut console =
+        Console::writing_to(Style::default(), Interrupt::default(), Box::new(io::sink()), Box::new(io::sink()));
+    console.report_to(files.to_vec(), head).unwrap();
+    fs::remove_dir(&gone).unwrap();
+    assert!(!console.write_report(0));
+    assert!(second.exists());
+}
+
 /// A browser, where one is installed.
 fn browser() -> Option<&'static str> {
     let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
