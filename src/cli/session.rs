@@ -167,10 +167,12 @@ pub(super) fn report(
     console.report_to(running.report.clone(), head)
 }
 
-/// The end of what is printed and written. The exit code, which tells of a report too that could not be written.
+/// The end of what is written and printed. The exit code, which tells of a report too that could not be written.
 pub(super) fn end(console: &mut Console, code: u8) -> u8 {
-    let written = console.end(code);
-    if code == exit::DONE && !written { exit::FAILED } else { code }
+    let written = console.write_report(code);
+    let code = if code == exit::DONE && !written { exit::FAILED } else { code };
+    console.end(code);
+    code
 }
 
 /// The same, where more may follow.

@@ -302,8 +302,8 @@ impl Console {
         self.print(&json!({"version": VERSION, "kubeconfig": kubeconfig.display().to_string()}).to_string());
     }
 
-    /// Prints the document of `-o json` and writes the report. Whether that could be done.
-    pub fn end(&mut self, exit_code: u8) -> bool {
+    /// Prints the document of `-o json`.
+    pub fn end(&mut self, exit_code: u8) {
         self.waiting.clear();
         // What kept a run from beginning has been told by itself.
         if self.style.format == Format::Json && !self.document.is_empty() {
@@ -311,6 +311,11 @@ impl Console {
             self.print(&format!("{document:#}"));
         }
         let Some(report) = self.run_report.take() else { return true };
+    }
+
+    /// Writes the report. Whether that could be done.
+    pub fn write_report(&mut self, exit_code: u8) -> bool {
+        self.waiting.clear();
         match report.end(exit_code, (self.clock)()) {
             Ok(()) => true,
             Err(trouble) => {

@@ -43,7 +43,7 @@ async fn reported_in(mut world: Foreseen, options: Options) -> [String; 3] {
     let goal = Goal::resolve(&up_to(observation.statefulset.replicas + 1, "run"), &observation).unwrap();
     let steps = steps::towards(&goal, &observation);
     Run::new(steps, goal, &mut world, &mut console, Interrupt::default(), options).drive(observation).await;
-    assert!(console.end(0), "the reports are written");
+    assert!(console.write_report(0), "the reports are written");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "nothing else is left");
     let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
     NAMES.map(|name| read(name).replace(concat!("etcd-scale ", env!("CARGO_PKG_VERSION")), "etcd-scale VERSION"))
