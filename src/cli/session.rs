@@ -200,7 +200,11 @@ pub(super) async fn walk(
         let mut waiting = |seen: &str| console.locking(seen);
         let probed = tokio::select! {
             probed = cluster.probe_lock(&mut waiting) => probed,
-            signal = interrupt.raised() => return exit::of_signal(signal),
+            signal = interrupt.raised() => {
+                let what = "interrupted while it was found out whether another run is still at work";
+                console.refused(&Trouble::new(TroubleKind::Refused, what), exit::of_signal(signal));
+                return exit::of_signal(signal);
+            }
         };
         if let Err(error) = probed {
             let trouble = Trouble::new(TroubleKind::Refused, error.to_string())

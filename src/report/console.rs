@@ -266,6 +266,7 @@ impl Console {
             3 => "refused",
             6 => "contradiction",
             7 => "locked",
+            130 | 143 => "interrupted",
             _ => "failed",
         };
         if let Some(report) = &mut self.run_report {
@@ -310,12 +311,12 @@ impl Console {
             let document = std::mem::take(&mut self.document).end(exit_code);
             self.print(&format!("{document:#}"));
         }
-        let Some(report) = self.run_report.take() else { return true };
     }
 
     /// Writes the report. Whether that could be done.
     pub fn write_report(&mut self, exit_code: u8) -> bool {
         self.waiting.clear();
+        let Some(report) = self.run_report.take() else { return true };
         match report.end(exit_code, (self.clock)()) {
             Ok(()) => true,
             Err(trouble) => {
