@@ -264,8 +264,17 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         }
     }
 
-    /// Reads the world again; for a while also through an API server that comes and goes.
+    /// Reads the world again, unless the run is interrupted: what only reads can be dropped half-way.
     async fn observe(&mut self, step: &dyn Step, depth: Depth, observation: &mut Observation) -> Result<(), Outcome> {
+        let interrupt = self.interrupt.clone();
+        tokio::select! {
+            read = self.read(step, depth, observation) => read,
+            signal = interrupt.raised() => Err(Outcome::Interrupted { signal }),
+        }
+    }
+
+    /// Reads the world again; for a while also through an API server that comes and goes.
+    async fn read(&mut self, step: &dyn Step, depth: Depth, observation: &mut Observation) -> Result<(), Outcome> {
         let since = self.world.now();
         loop {
             match self.world.observe(depth).await {
@@ -311,7 +320,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         if only_counts_on && now.saturating_sub(*told) < SHOWN_EVERY {
             return;
         }
-        self.watched = Some(Box::new((observation.clone(), now)));
+        let told = if moved.is_empty() { *told } else { now };
+        self.watched = Some(Box::new((seen, told)));
         let seconds = now.as_secs_f64();
         for moved in moved {
             self.reporter.report(&Event::Moved { moved, seconds });
@@ -547,7 +557,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             if let Err(outcome) = self.apply(&Closing, Change::CloseRun, observation).await {
                 return outcome;
             }
-            if let Err(outcome) = self.observe(&Closing, Depth::Whole, observation).await {
+            // Whoever interrupts now is told that the run is over, if it is.
+            if let Err(outcome) = self.read(&Closing, Depth::Whole, observation).await {
                 return outcome;
             }
         }

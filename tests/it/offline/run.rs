@@ -455,6 +455,17 @@ async fn an_interrupt_stops_before_the_next_change() {
     assert!(world.applied.is_empty());
 }
 
+#[tokio::test]
+async fn an_interrupt_is_obeyed_while_the_world_is_read() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    let interrupt = Interrupt::default();
+    world.interrupted = Some(interrupt.clone());
+    let observation = world.observation.clone();
+    let goal = Goal::resolve(&up_to(3, "run"), &observation).unwrap();
+    let run = Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, interrupt, YES);
+    assert_eq!(run.drive(observation).await.outcome, Outcome::Interrupted { signal: 15 });
+}
+
 #[test]
 fn another_change_of_the_same_kind_is_a_new_one() {
     let claim = |name: &str| Change::DeleteClaim { claim: name.into(), uid: "u".into(), volume: None };
