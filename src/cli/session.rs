@@ -167,10 +167,12 @@ pub(super) fn report(
     console.report_to(running.report.clone(), head)
 }
 
-/// The end of what is printed and written. The exit code, which tells of a report too that could not be written.
+/// The end of what is written and printed. The exit code, which tells of a report too that could not be written.
 pub(super) fn end(console: &mut Console, code: u8) -> u8 {
-    let written = console.end(code);
-    if code == exit::DONE && !written { exit::FAILED } else { code }
+    let written = console.write_report(code);
+    let code = if code == exit::DONE && !written { exit::FAILED } else { code };
+    console.end(code);
+    code
 }
 
 /// The same, where more may follow.
@@ -198,7 +200,11 @@ pub(super) async fn walk(
         let mut waiting = |seen: &str| console.locking(seen);
         let probed = tokio::select! {
             probed = cluster.probe_lock(&mut waiting) => probed,
-            signal = interrupt.raised() => return exit::of_signal(signal),
+            signal = interrupt.raised() => {
+                let what = "interrupted while it was found out whether another run is still at work";
+                console.refused(&Trouble::new(TroubleKind::Refused, what), exit::of_signal(signal));
+                return exit::of_signal(signal);
+            }
         };
         if let Err(error) = probed {
             let trouble = Trouble::new(TroubleKind::Refused, error.to_string())

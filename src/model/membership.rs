@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Known, Member, MemberId, Observation, ordinal_of};
+use super::{Alarm, Claim, Known, Member, MemberId, Observation, ordinal_of};
 
 /// A fact that stands in the way, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +48,39 @@ pub fn serves(observation: &Observation, member: &Member) -> bool {
     })
 }
 
-/// The ordinal of the one voter that does not serve, where the others are well enough for it to be replaced.
-pub fn replaceable(observation: &Observation) -> Option<i32> {
+/// Whether there is evidence that a member does not come back by itself: its data is lost, corrupt or another
+/// cluster's, or its etcd does not stay up. That it does not answer is none.
+pub fn is_lost(observation: &Observation, member: &Member) -> bool {
+    let Some(cluster) = observation.members.known().map(|members| members.cluster) else { return false };
+    let corrupt = |alarm: &Alarm| alarm.member == member.id && alarm.kind == "CORRUPT";
+    if observation.alarms.is_known_and(|alarms| alarms.iter().any(corrupt)) {
+        return true;
+    }
+    let Some(pod) = observation.pod_of(member) else { return false };
+    // Who answers in its place, or for another cluster, has not got its data.
+    if let Some(status) = observation.status_of_pod(&pod.name) {
+        return status.member != member.id || status.cluster != cluster;
+    }
+    let etcd = observation.statefulset.template.etcd().and_then(|(_, etcd)| pod.container(&etcd.name));
+    let does_not_stay_up = etcd.is_some_and(|etcd| {
+        let crashes = etcd.waiting.as_ref().is_some_and(|waiting| waiting.reason == "CrashLoopBackOff");
+        crashes || (etcd.running && !member.started())
+    });
+    let own = observation.claim_names(pod.ordinal);
+    let without_volume = |claim: &Claim| claim.phase == "Lost" && own.contains(&claim.name);
+    does_not_stay_up || observation.claims.is_known_and(|claims| claims.iter().any(without_volume))
+}
+
+/// The ordinal of the one voter that does not serve, where the others are well enough for it to be replaced, and
+/// whether it is lost ([`is_lost`]).
+pub fn replaceable(observation: &Observation) -> Option<(i32, bool)> {
     let members = observation.members.known().filter(|members| members.by_quorum)?;
     let mut broken = members.voters().filter(|voter| !serves(observation, voter));
     let (one, none) = (broken.next()?, broken.next());
     let name = &observation.statefulset.name;
     let ordinal = one.peer_urls.iter().find_map(|url| ordinal_of(url, name))?;
-    (none.is_none() && healthy_without(observation, ordinal).is_empty()).then_some(ordinal)
+    let alone = none.is_none() && healthy_without(observation, ordinal).is_empty();
+    alone.then(|| (ordinal, is_lost(observation, one)))
 }
 
 /// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner, one leader

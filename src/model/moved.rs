@@ -190,12 +190,30 @@ impl Observation {
         moved
     }
 
+    /// The same, where it could not be read with what was last read: the members, where no quorum stands behind their
+    /// list, and the statuses, where not one member answered. So what moved meanwhile is seen at the next reading.
+    #[must_use]
+    pub fn or_last_read(&self, last: &Self) -> Self {
+        let mut seen = self.clone();
+        if !self.members.is_known_and(|members| members.by_quorum) {
+            seen.members.clone_from(&last.members);
+        }
+        if nobody_answers(self) {
+            seen.statuses.clone_from(&last.statuses);
+        }
+        seen
+    }
+
     /// What the leader is called, where the members agree on one.
     pub fn leader_name(&self) -> Option<String> {
         let leader = self.leader()?;
         let member = self.members.known().and_then(|members| members.by_id(leader));
         Some(member.map_or_else(|| leader.to_string(), super::Member::called))
     }
+}
+
+fn nobody_answers(observation: &Observation) -> bool {
+    observation.statuses.values().all(|status| status.known().is_none())
 }
 
 fn pods(before: &Observation, after: &Observation) -> Vec<Moved> {
@@ -259,7 +277,7 @@ fn members(before: &Observation, after: &Observation) -> Vec<Moved> {
 
 fn leader(before: &Observation, after: &Observation) -> Option<Moved> {
     let term = |observation: &Observation| observation.leader_status().map(|status| status.raft_term);
-    if after.statuses.values().all(|status| status.known().is_none()) {
+    if nobody_answers(before) || nobody_answers(after) {
         return None;
     }
     let (old, new) = (before.leader(), after.leader());

@@ -266,6 +266,7 @@ impl Console {
             3 => "refused",
             6 => "contradiction",
             7 => "locked",
+            130 | 143 => "interrupted",
             _ => "failed",
         };
         if let Some(report) = &mut self.run_report {
@@ -302,14 +303,19 @@ impl Console {
         self.print(&json!({"version": VERSION, "kubeconfig": kubeconfig.display().to_string()}).to_string());
     }
 
-    /// Prints the document of `-o json` and writes the report. Whether that could be done.
-    pub fn end(&mut self, exit_code: u8) -> bool {
+    /// Prints the document of `-o json`.
+    pub fn end(&mut self, exit_code: u8) {
         self.waiting.clear();
         // What kept a run from beginning has been told by itself.
         if self.style.format == Format::Json && !self.document.is_empty() {
             let document = std::mem::take(&mut self.document).end(exit_code);
             self.print(&format!("{document:#}"));
         }
+    }
+
+    /// Writes the report. Whether that could be done.
+    pub fn write_report(&mut self, exit_code: u8) -> bool {
+        self.waiting.clear();
         let Some(report) = self.run_report.take() else { return true };
         match report.end(exit_code, (self.clock)()) {
             Ok(()) => true,

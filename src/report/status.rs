@@ -22,6 +22,9 @@ pub(super) struct Status {
     /// What can be done instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     otherwise: Option<String>,
+    /// Whether that is for a member that cannot be brought back.
+    #[serde(skip)]
+    last_resort: bool,
 }
 
 impl Status {
@@ -57,13 +60,19 @@ impl Status {
         let replaced = record.as_ref().filter(|record| !record.deferred).and_then(|record| record.replaced.as_ref());
         let way = replaced.map_or_else(|| way.to_owned(), |replaced| pod(replaced.ordinal));
         let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
-        let next = match broken {
-            Some(ordinal) => Some(command(Verb::Replace, &pod(ordinal))),
-            None => stage.verb(record.as_ref()).map(|verb| command(verb, &way)),
-        };
+        let replace = |ordinal: i32| command(Verb::Replace, &pod(ordinal));
         let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
-        let otherwise = (growing && stage.is_before_vote()).then(|| command(Verb::Abort, ""));
-        Self { standing, facts, next, otherwise }
+        let (next, otherwise) = match broken {
+            Some((ordinal, true)) => (Some(replace(ordinal)), None),
+            // Replacing deletes what it holds, so it comes last.
+            Some((ordinal, false)) => (Some(look_at(observation, ordinal)), Some(replace(ordinal))),
+            None => (
+                stage.verb(record.as_ref()).map(|verb| command(verb, &way)),
+                (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")),
+            ),
+        };
+        let last_resort = broken.is_some();
+        Self { standing, facts, next, otherwise, last_resort }
     }
 
     /// The first that is not as it should be; none where all is well.
@@ -113,9 +122,23 @@ impl Status {
             let _ = write!(text, "\nnext: {}", escape(next));
         }
         if let Some(otherwise) = &self.otherwise {
-            let _ = write!(text, "\n  or: {}", escape(otherwise));
+            let when = if self.last_resort { ", if it cannot be brought back" } else { "" };
+            let _ = write!(text, "\n  or{when}: {}", escape(otherwise));
         }
         text
+    }
+}
+
+/// The command that shows why a member does not serve.
+fn look_at(observation: &Observation, ordinal: i32) -> String {
+    let set = &observation.statefulset;
+    let pod = set.pod_name(ordinal);
+    match (observation.pod(ordinal), set.template.etcd()) {
+        (None, _) => format!("kubectl describe statefulset -n {} {}", set.namespace, set.name),
+        (Some(present), Some((_, etcd))) if present.container(&etcd.name).is_some_and(|etcd| etcd.running) => {
+            format!("kubectl logs -n {} {pod} -c {}", set.namespace, etcd.name)
+        }
+        _ => format!("kubectl describe pod -n {} {pod}", set.namespace),
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
             }
             Some(text)
         }
+        // The end of the run says it.
+        Event::ChangeFailed { for_good: true, .. } => None,
         Event::ChangeFailed { trouble, tries, .. } => {
             // A change that is tried five times a second is told about once, then now and then.
             (*tries == 1 || tries % 25 == 0)

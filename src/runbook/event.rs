@@ -77,7 +77,7 @@ pub enum Event {
         /// How long the call took.
         seconds: f64,
     },
-    /// A change did not pass and will be looked at, and tried again where it is still called for.
+    /// A change did not pass.
     ChangeFailed {
         /// Its name.
         change: &'static str,
@@ -85,6 +85,8 @@ pub enum Event {
         trouble: Trouble,
         /// How often it has been tried.
         tries: u32,
+        /// Whether that is the end of it. Otherwise it will be looked at, and tried again where it is still called for.
+        for_good: bool,
     },
     /// Something must happen by itself.
     Waiting {

@@ -53,7 +53,7 @@ pub struct Run<'a, W, R> {
     answers: Vec<(Question, Answer)>,
     /// How many lines of the apply command were told of.
     told: u64,
-    /// The observation up to which it was told what has moved, and when that was.
+    /// What was last read, up to which it was told what has moved; and when something was told last.
     watched: Option<Box<(Observation, Duration)>>,
 }
 
@@ -264,8 +264,17 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         }
     }
 
-    /// Reads the world again; for a while also through an API server that comes and goes.
+    /// Reads the world again, unless the run is interrupted: what only reads can be dropped half-way.
     async fn observe(&mut self, step: &dyn Step, depth: Depth, observation: &mut Observation) -> Result<(), Outcome> {
+        let interrupt = self.interrupt.clone();
+        tokio::select! {
+            read = self.read(step, depth, observation) => read,
+            signal = interrupt.raised() => Err(Outcome::Interrupted { signal }),
+        }
+    }
+
+    /// Reads the world again; for a while also through an API server that comes and goes.
+    async fn read(&mut self, step: &dyn Step, depth: Depth, observation: &mut Observation) -> Result<(), Outcome> {
         let since = self.world.now();
         loop {
             match self.world.observe(depth).await {
@@ -305,11 +314,14 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
     fn tell_moved(&mut self, observation: &Observation) {
         let now = self.world.now();
         let Some((before, told)) = self.watched.as_deref() else { return };
-        let moved = observation.moved_since(before);
-        if moved.is_empty() || moved.iter().all(Moved::is_progress) && now.saturating_sub(*told) < SHOWN_EVERY {
+        let seen = observation.or_last_read(before);
+        let moved = seen.moved_since(before);
+        let only_counts_on = !moved.is_empty() && moved.iter().all(Moved::is_progress);
+        if only_counts_on && now.saturating_sub(*told) < SHOWN_EVERY {
             return;
         }
-        self.watched = Some(Box::new((observation.clone(), now)));
+        let told = if moved.is_empty() { *told } else { now };
+        self.watched = Some(Box::new((seen, told)));
         let seconds = now.as_secs_f64();
         for moved in moved {
             self.reporter.report(&Event::Moved { moved, seconds });
@@ -477,7 +489,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         self.reporter.report(&Event::ChangeStarted {
             sentence: change.sentence(),
             command: change.command(observation),
-            tries: self.trail.failing(change.name()).map_or(0, |failing| failing.tries),
+            tries: self.trail.tries(&change),
             change: change.clone(),
         });
         let began = self.world.now();
@@ -503,13 +515,15 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 Ok(())
             }
             Err(trouble) => {
-                let tries = self.trail.failing(name).map_or(1, |failing| failing.tries);
+                let tries = self.trail.tries(&change);
                 // What is not found may have been made or removed by others: the step says what that means.
                 let passing = !matches!(trouble.kind, TroubleKind::Refused | TroubleKind::Internal);
-                if !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout) {
+                let for_good = !passing || tries > MOST_TRIES || self.trail.failing_for(name) > Some(self.goal.timeout);
+                let failed = Event::ChangeFailed { change: name, trouble: trouble.clone(), tries, for_good };
+                self.reporter.report(&failed);
+                if for_good {
                     return Err(Outcome::Failed { step: step.name(), trouble });
                 }
-                self.reporter.report(&Event::ChangeFailed { change: name, trouble, tries });
                 self.pause(PAUSE_AFTER_FAILURE).await;
                 Ok(())
             }
@@ -543,7 +557,8 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
             if let Err(outcome) = self.apply(&Closing, Change::CloseRun, observation).await {
                 return outcome;
             }
-            if let Err(outcome) = self.observe(&Closing, Depth::Whole, observation).await {
+            // Whoever interrupts now is told that the run is over, if it is.
+            if let Err(outcome) = self.read(&Closing, Depth::Whole, observation).await {
                 return outcome;
             }
         }

@@ -45,9 +45,11 @@ pub struct SavedSnapshot {
 /// A change that was tried and has not passed yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failing {
-    /// When it failed first.
+    /// The change.
+    pub change: Change,
+    /// When one of its kind failed first.
     pub since: Duration,
-    /// How often it was tried.
+    /// How often this very change was tried.
     pub tries: u32,
     /// What came back last.
     pub last: Trouble,
@@ -85,10 +87,14 @@ impl Trail {
             }
             Err(trouble) => {
                 let failing = self.failing.entry(change.name()).or_insert_with(|| Failing {
+                    change: change.clone(),
                     since: now,
                     tries: 0,
                     last: trouble.clone(),
                 });
+                if failing.change != *change {
+                    (failing.change, failing.tries) = (change.clone(), 0);
+                }
                 failing.tries += 1;
                 failing.last = trouble.clone();
             }
@@ -98,6 +104,11 @@ impl Trail {
     /// How a kind of change has been failing, by [`Change::name`].
     pub fn failing(&self, change: &str) -> Option<&Failing> {
         self.failing.get(change)
+    }
+
+    /// How often this very change was tried without passing. Another of its kind is a new one.
+    pub fn tries(&self, change: &Change) -> u32 {
+        self.failing(change.name()).filter(|failing| failing.change == *change).map_or(0, |failing| failing.tries)
     }
 
     /// For how long a kind of change has been failing.
@@ -120,9 +131,10 @@ impl Trail {
         self.waits.get(until).map(|since| self.now.saturating_sub(*since))
     }
 
-    /// A new step begins: what was waited for before no longer counts.
+    /// A new step begins: what was waited for or failed before no longer counts.
     pub fn begin_step(&mut self) {
         self.waits.clear();
+        self.failing.clear();
     }
 
     /// How often in a row a change was applied last, which is more than once only where it did not show.

@@ -44,7 +44,8 @@ pub(in crate::cluster) struct Connected {
 impl Connection {
     pub(in crate::cluster) async fn open(&self) -> Result<Connected, Trouble> {
         let mut config = self.config().await?;
-        // kube would repeat a refused call up to 15 times in silence; retries are the loop's, which shows them.
+        // kube would repeat a refused call up to 15 times, whatever it was: reads are asked again by `errors::ask`, within
+        // the limit of one call, and changes by the loop, which shows it.
         config.default_retry = false;
         config.connect_timeout = Some(FIRST_CALL);
         if self.impersonate.is_some() {

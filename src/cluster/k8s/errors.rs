@@ -28,21 +28,32 @@ pub(super) async fn call<T>(
 /// How long a server that is busy is left alone: what an API server itself asks for.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// The same for a call that may be made again: a server that is busy has done nothing, and is asked again until the limit
-/// is over.
+/// The same for a call that may be made again: as long as the server answers that it is busy (429 or 503), it is asked
+/// again after a second, within the same limit. Another error ends it at once. Where the time runs out in the middle of
+/// a call, the trouble is what the server said last, if it said anything.
 pub(super) async fn ask<T, F>(what: &str, limit: Duration, make: impl Fn() -> F) -> Result<T, Trouble>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    ask_again(what, limit, BUSY, make).await
+}
+
+async fn ask_again<T, F>(what: &str, limit: Duration, pause: Duration, make: impl Fn() -> F) -> Result<T, Trouble>
 where
     F: Future<Output = kube::Result<T>>,
 {
     let end = Instant::now() + limit;
     let left = || end.saturating_duration_since(Instant::now());
-    let mut next = limit;
+    let (mut next, mut busy) = (limit, None);
     loop {
         match call(what, next, make()).await {
-            Err(trouble) if trouble.kind == TroubleKind::NotYet && left() > BUSY * 2 => {
+            Err(trouble) if trouble.kind == TroubleKind::NotYet && left() > pause * 2 => {
                 tracing::debug!(%trouble, "the API server is busy");
-                tokio::time::sleep(BUSY).await;
-                next = Duration::from_secs(left().as_secs());
+                tokio::time::sleep(pause).await;
+                (next, busy) = (left(), Some(trouble));
+            }
+            Err(trouble) if trouble.kind == TroubleKind::Lost && left().is_zero() => {
+                return Err(busy.unwrap_or(trouble));
             }
             other => return other,
         }
@@ -100,4 +111,34 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use kube::core::Status;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_busy_server_that_falls_silent_is_busy() {
+        let calls = AtomicU32::new(0);
+        let (limit, pause) = (Duration::from_millis(500), Duration::from_millis(1));
+        let answer = ask_again::<(), _>("read it", limit, pause, || {
+            let first = calls.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                if first {
+                    return Err(kube::Error::Api(Box::new(Status {
+                        code: 503,
+                        ..Status::failure("too busy", "Busy")
+                    })));
+                }
+                std::future::pending().await
+            }
+        });
+        let trouble = answer.await.unwrap_err();
+        assert_eq!((trouble.kind, trouble.message.as_str()), (TroubleKind::NotYet, "cannot read it: too busy"));
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
 }

@@ -86,7 +86,7 @@ impl Lock {
     pub(in crate::cluster) async fn probe(&mut self, waiting: &mut dyn FnMut(&str)) -> Result<(), LockError> {
         let Some(mut lease) = self.read().await? else { return Ok(()) };
         let mut seen = view(&lease);
-        if seen.holder.is_empty() || lease.metadata.resource_version == self.expired {
+        if self.is_free(&lease) {
             return Ok(());
         }
         let lasts =
@@ -119,6 +119,13 @@ impl Lock {
         Ok(())
     }
 
+    /// Whether a Lease may be taken: nobody holds it, its holder was seen to live no more, or it is our own already,
+    /// because it was taken and the answer was lost.
+    fn is_free(&self, lease: &Lease) -> bool {
+        let holder = view(lease).holder;
+        holder.is_empty() || holder == self.holder || lease.metadata.resource_version == self.expired
+    }
+
     /// Takes the lock and begins to renew it.
     ///
     /// # Errors
@@ -138,11 +145,12 @@ impl Lock {
                 }
                 Some(mut lease) => {
                     // Taken by somebody in between: find out about that one.
-                    if !view(&lease).holder.is_empty() && lease.metadata.resource_version != self.expired {
+                    if !self.is_free(&lease) {
                         continue;
                     }
                     let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0);
-                    lease.spec = Some(self.spec(transitions.saturating_add(1)));
+                    let ours = view(&lease).holder == self.holder;
+                    lease.spec = Some(self.spec(transitions.saturating_add(i32::from(!ours))));
                     ask("take the lock", CALL, || self.api.replace(&self.name, &params, &lease)).await
                 }
             };

@@ -186,11 +186,11 @@ impl RunReport {
         self.report.not_begun = Some(NotBegun { outcome, message, advice });
     }
 
-    /// Writes all files.
+    /// Writes all files, also where one of them cannot be written. The first trouble.
     pub(super) fn end(mut self, exit_code: u8, now: Timestamp) -> Result<(), Trouble> {
         self.report.exit_code = exit_code;
         self.report.ended = now;
-        self.files.iter().try_for_each(|file| {
+        let written = self.files.iter().map(|file| {
             let text = match file.form {
                 ReportForm::Html => html::text(&self.report),
                 ReportForm::Markdown => markdown::text(&self.report),
@@ -199,6 +199,7 @@ impl RunReport {
             let text =
                 text.map_err(|what| Trouble::new(TroubleKind::Internal, format!("cannot make the report: {what}")))?;
             file.write(&text)
-        })
+        });
+        written.collect::<Vec<_>>().into_iter().collect()
     }
 }

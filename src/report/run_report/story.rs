@@ -56,9 +56,9 @@ struct StepTold {
     /// What was seen to move before its first change.
     seen: Vec<Seen>,
     changes: Vec<ChangeTold>,
-    /// The answer to the last question, until its change begins.
+    /// The last question and its answer, until its change begins.
     #[serde(skip)]
-    answer: Option<Reply>,
+    asked: Option<(Change, Option<Reply>)>,
 }
 
 /// Something that was waited for.
@@ -92,8 +92,10 @@ struct ChangeTold {
     answer: Option<Reply>,
     /// How long the call took; none where none came back.
     seconds: Option<f64>,
-    /// What came back before it passed.
+    /// What came back instead of an answer that it was made.
     troubles: Vec<String>,
+    /// Whether the last of that was the end of it.
+    failed: bool,
     /// What was seen to move afterwards.
     seen: Vec<Seen>,
     change: Change,
@@ -151,10 +153,10 @@ impl Story {
                 waits: Vec::new(),
                 seen: Vec::new(),
                 changes: Vec::new(),
-                answer: None,
+                asked: None,
             }),
             Event::Planned { plan } => self.plan = Some(plan.clone()),
-            Event::RunEnded { summary } => self.end(summary),
+            Event::RunEnded { summary } => self.end(summary, at),
             _ => {
                 if let Some(step) = self.steps.last_mut() {
                     step.hear(event, number, at);
@@ -166,7 +168,10 @@ impl Story {
         }
     }
 
-    fn end(&mut self, summary: &Summary) {
+    fn end(&mut self, summary: &Summary, at: f64) {
+        if let Some(step) = self.steps.last_mut() {
+            step.end_wait(at);
+        }
         let outcome = serde_json::to_value(&summary.outcome).ok();
         let word = outcome.as_ref().and_then(|outcome| outcome["outcome"].as_str());
         word.unwrap_or_default().clone_into(&mut self.outcome);
@@ -207,36 +212,45 @@ impl StepTold {
                     wait.seconds = at - wait.at;
                 }
             }
-            Event::ConfirmRequested { .. } => self.end_wait(at),
-            Event::ConfirmAnswered { reply } => self.answer = Some(*reply),
+            Event::ConfirmRequested { change, .. } => {
+                self.end_wait(at);
+                self.asked = Some((change.clone(), None));
+            }
+            Event::ConfirmAnswered { reply } => {
+                if let Some((_, answer)) = &mut self.asked {
+                    *answer = Some(*reply);
+                }
+            }
             Event::ChangeStarted { change, sentence, command, tries: 0 } => {
                 self.end_wait(at);
-                // The record goes before the change that was asked for.
-                let bookkeeping = change.is_bookkeeping();
+                // The record goes before the change that was asked for, and an answer holds for its own change only.
+                let answer = self.asked.take_if(|(asked, _)| asked == change).and_then(|(_, answer)| answer);
                 self.changes.push(ChangeTold {
                     number,
                     at,
                     sentence: sentence.clone(),
                     command: command.clone(),
                     diff: diff(change),
-                    bookkeeping,
-                    answer: if bookkeeping { None } else { self.answer.take() },
+                    bookkeeping: change.is_bookkeeping(),
+                    answer,
                     seconds: None,
                     troubles: Vec::new(),
+                    failed: false,
                     seen: Vec::new(),
                     change: change.clone(),
                 });
             }
-            Event::ChangeApplied { seconds, .. } => {
-                if let Some(change) = self.changes.last_mut() {
+            Event::ChangeApplied { change, seconds } => {
+                if let Some(change) = self.last(change) {
                     change.seconds = Some(*seconds);
                 }
             }
-            Event::ChangeFailed { trouble, .. } => {
-                if let Some(change) = self.changes.last_mut()
-                    && change.troubles.last() != Some(&trouble.message)
-                {
-                    change.troubles.push(trouble.message.clone());
+            Event::ChangeFailed { change, trouble, for_good, .. } => {
+                if let Some(change) = self.last(change) {
+                    change.failed = *for_good;
+                    if change.troubles.last() != Some(&trouble.message) {
+                        change.troubles.push(trouble.message.clone());
+                    }
                 }
             }
             Event::Moved { moved, .. } if !moved.is_progress() => {
@@ -245,6 +259,11 @@ impl StepTold {
             }
             _ => {}
         }
+    }
+
+    /// The last change of a kind, by [`Change::name`].
+    fn last(&mut self, name: &str) -> Option<&mut ChangeTold> {
+        self.changes.iter_mut().rev().find(|told| told.change.name() == name)
     }
 
     fn end_wait(&mut self, at: f64) {

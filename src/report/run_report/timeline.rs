@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Moved, PodPhase, Standing};
+use crate::model::{MemberId, Moved, PodPhase, Standing};
 use crate::runbook::Event;
 
 /// The times of a run.
@@ -65,6 +65,8 @@ pub(super) struct PodSpan {
 /// A learner on its way.
 #[derive(Debug, Serialize)]
 pub(super) struct LearnerLane {
+    /// The id, because the name comes only when it has started.
+    pub(super) member: MemberId,
     pub(super) name: String,
     pub(super) points: Vec<Point>,
 }
@@ -128,11 +130,17 @@ impl Timeline {
                 self.lane(pod).restarts.push(Mark { number: None, at, what: moved.sentence() });
             }
             Moved::LeaderChanged { to, .. } => self.leads(to.as_deref(), at),
-            Moved::LearnerProgress { name, applied, leader, .. } => {
+            Moved::LearnerProgress { member, name, applied, leader } => {
                 let point = Point { at, applied: *applied, leader: *leader };
-                match self.learners.last_mut().filter(|lane| lane.name == *name) {
-                    Some(lane) => lane.points.push(point),
-                    None => self.learners.push(LearnerLane { name: name.clone(), points: vec![point] }),
+                match self.learners.iter_mut().find(|lane| lane.member == *member) {
+                    Some(lane) => {
+                        lane.name.clone_from(name);
+                        lane.points.push(point);
+                    }
+                    None => {
+                        let (member, name) = (*member, name.clone());
+                        self.learners.push(LearnerLane { member, name, points: vec![point] });
+                    }
                 }
             }
             Moved::MemberAdded { .. }

@@ -96,7 +96,7 @@ fn a_dead_member_is_named_by_status_with_the_command_that_helps() {
     cluster.empty("etcd-2");
     eventually("status to name it", || {
         let status = cluster.run(&["status"]);
-        if status.stdout.contains("etcd-scale replace") && status.stdout.contains("etcd-2") {
+        if status.stdout.contains("next: etcd-scale replace") && status.stdout.contains("etcd-2") {
             Ok(())
         } else {
             Err(status.stdout)

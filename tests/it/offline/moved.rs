@@ -75,11 +75,24 @@ fn what_could_not_be_read_has_not_moved() {
     blind.members = Known::Unknown("timed out".into());
     blind.statuses.values_mut().for_each(|status| *status = Known::Unknown("timed out".into()));
     assert_eq!(blind.moved_since(&before), []);
+    assert_eq!(before.moved_since(&blind), []);
     let mut behind = before.clone();
     let members = behind.members.known_mut().expect("a member list");
     members.by_quorum = false;
     members.list.pop();
     assert_eq!(behind.moved_since(&before), []);
+}
+
+#[tokio::test]
+async fn what_moved_while_nothing_could_be_read_is_told_afterwards() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    let mut told = Told::of(&world.observation);
+    world.blinks = true;
+    drive(&mut world, &mut heard, 3, "run", YES).await;
+    for (moved, _) in &heard.moved {
+        told.follow(moved);
+    }
+    assert_eq!(told, Told::of(&world.observation));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_scale::model::{Answer, Change, Goal, Move, Moved, Observation, Question, Record, with_revision};
+use etcd_scale::model::{Answer, Change, Goal, Known, Move, Moved, Observation, Question, Record, with_revision};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
-    Summary, Trouble, TroubleKind, Wake, World,
+    Summary, Trail, Trouble, TroubleKind, Wake, World,
 };
 use etcd_scale::steps;
 
@@ -28,13 +28,18 @@ pub(super) struct Foreseen {
     released: u32,
     pub(super) applied: Vec<&'static str>,
     /// Nothing moves by itself.
-    frozen: bool,
+    pub(super) frozen: bool,
     /// Answers to looks; others are as a plan assumes them.
     pub(super) answers: Vec<(Question, Answer)>,
     /// All looks.
     pub(super) asked: Vec<Question>,
     /// How long it takes to ask the members again.
     looks_every: Duration,
+    /// Every other look cannot read members and statuses.
+    pub(super) blinks: bool,
+    looks: u32,
+    /// Raised by a look that then never ends.
+    interrupted: Option<Interrupt>,
 }
 
 impl Foreseen {
@@ -53,6 +58,9 @@ impl Foreseen {
             answers: Vec::new(),
             asked: Vec::new(),
             looks_every: Duration::from_millis(50),
+            blinks: false,
+            looks: 0,
+            interrupted: None,
         }
     }
 }
@@ -64,7 +72,17 @@ impl World for Foreseen {
 
     async fn observe(&mut self, _: Depth) -> Result<Observation, Trouble> {
         self.clock += Duration::from_millis(50);
-        Ok(self.observation.clone())
+        self.looks += 1;
+        if let Some(interrupt) = &self.interrupted {
+            interrupt.raise(15);
+            std::future::pending::<()>().await;
+        }
+        let mut seen = self.observation.clone();
+        if self.blinks && self.looks % 2 == 0 {
+            seen.members = Known::Unknown("timed out".into());
+            seen.statuses.values_mut().for_each(|status| *status = Known::Unknown("timed out".into()));
+        }
+        Ok(seen)
     }
 
     async fn look(
@@ -312,7 +330,7 @@ async fn a_member_removed_by_hand_is_not_added_over_its_data() {
     world.faults.push(("promote", TroubleKind::Refused, 1, false));
     let summary = drive(&mut world, &mut heard, 3, "first", YES).await;
     assert!(matches!(summary.outcome, Outcome::Failed { step: "promote", .. }), "{:?}", summary.outcome);
-    let etcd_scale::model::Known::Known(members) = &mut world.observation.members else { panic!("no members") };
+    let Known::Known(members) = &mut world.observation.members else { panic!("no members") };
     members.list.retain(|member| !member.learner);
     let refusal = Goal::resolve(&up_to(3, "second"), &world.observation);
     assert!(matches!(refusal, Err(etcd_scale::model::GoalRefusal::Contradiction { .. })), "{refusal:?}");
@@ -435,4 +453,29 @@ async fn an_interrupt_stops_before_the_next_change() {
     let summary = run.drive(observation).await;
     assert_eq!(summary.outcome, Outcome::Interrupted { signal: 2 });
     assert!(world.applied.is_empty());
+}
+
+#[tokio::test]
+async fn an_interrupt_is_obeyed_while_the_world_is_read() {
+    let (mut world, mut heard) = (Foreseen::new(rok(2)), Heard::default());
+    let interrupt = Interrupt::default();
+    world.interrupted = Some(interrupt.clone());
+    let observation = world.observation.clone();
+    let goal = Goal::resolve(&up_to(3, "run"), &observation).unwrap();
+    let run = Run::new(steps::towards(&goal, &observation), goal, &mut world, &mut heard, interrupt, YES);
+    assert_eq!(run.drive(observation).await.outcome, Outcome::Interrupted { signal: 15 });
+}
+
+#[test]
+fn another_change_of_the_same_kind_is_a_new_one() {
+    let claim = |name: &str| Change::DeleteClaim { claim: name.into(), uid: "u".into(), volume: None };
+    let lost = Err(Trouble::new(TroubleKind::Lost, "no answer"));
+    let second = Duration::from_secs(1);
+    let mut trail = Trail::default();
+    trail.tried(&claim("a"), &lost, second);
+    trail.tried(&claim("a"), &lost, second * 2);
+    assert_eq!((trail.tries(&claim("a")), trail.tries(&claim("b"))), (2, 0));
+    trail.tried(&claim("b"), &lost, second * 3);
+    assert_eq!((trail.tries(&claim("a")), trail.tries(&claim("b"))), (0, 1));
+    assert_eq!(trail.failing_for("delete-claim"), Some(second * 2), "two that take turns have no more time than one");
 }

@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use etcd_scale::model::{Goal, Observation, Owner};
 use etcd_scale::report::{Console, ReportFile, ReportHead, Style};
-use etcd_scale::runbook::{Interrupt, Options, Run};
+use etcd_scale::runbook::{Interrupt, Options, Run, TroubleKind};
 use etcd_scale::steps;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,6 +21,12 @@ const NAMES: [&str; 3] = ["report.html", "report.md", "report.json"];
 
 /// A run that is reported in all forms.
 async fn reported(observation: Observation, options: Options) -> [String; 3] {
+    reported_in(Foreseen::new(observation), options).await
+}
+
+/// The same, in a world with troubles of its own.
+async fn reported_in(mut world: Foreseen, options: Options) -> [String; 3] {
+    let observation = world.observation.clone();
     let directory = tempfile::tempdir().unwrap();
     let mut ticks = 0;
     let clock = move || {
@@ -34,11 +40,10 @@ async fn reported(observation: Observation, options: Options) -> [String; 3] {
     let head = ReportHead { verb: "up", statefulset: "rok/rok-etcd".into(), operator: "ops@desk".into() };
     console.report_to(files.to_vec(), head).unwrap();
     console.reached("https://10.0.0.1:6443");
-    let mut world = Foreseen::new(observation.clone());
     let goal = Goal::resolve(&up_to(observation.statefulset.replicas + 1, "run"), &observation).unwrap();
     let steps = steps::towards(&goal, &observation);
     Run::new(steps, goal, &mut world, &mut console, Interrupt::default(), options).drive(observation).await;
-    assert!(console.end(0), "the reports are written");
+    assert!(console.write_report(0), "the reports are written");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "nothing else is left");
     let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
     NAMES.map(|name| read(name).replace(concat!("etcd-scale ", env!("CARGO_PKG_VERSION")), "etcd-scale VERSION"))
@@ -125,6 +130,33 @@ async fn nobody_to_ask_is_reported() {
 }
 
 #[tokio::test]
+async fn a_refused_change_has_its_answer() {
+    for (kind, troubles) in [(TroubleKind::NotYet, "not yet"), (TroubleKind::Refused, "failed")] {
+        let mut world = Foreseen::new(rok(2));
+        world.faults.push(("promote", kind, 1, false));
+        let [page, text, data] = reported_in(world, YES).await;
+        assert!(page.contains(&format!("{troubles}: a fault of the test</p>")), "{page}");
+        assert!(text.contains(&format!("- {troubles}: a fault of the test")), "{text}");
+        assert!(!page.contains("no answer came back") && !text.contains("no answer came back"));
+        let data: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(data["runs"][0]["outcome"], if troubles == "failed" { "failed" } else { "done" });
+    }
+}
+
+#[tokio::test]
+async fn a_wait_lasts_until_the_run_ends() {
+    let mut world = Foreseen::new(rok(2));
+    world.frozen = true;
+    let [_, _, data] = reported_in(world, YES).await;
+    let data: Value = serde_json::from_str(&data).unwrap();
+    let run = &data["runs"][0];
+    assert_eq!(run["outcome"], "timed-out");
+    let wait = run["steps"].as_array().unwrap().last().unwrap()["waits"].as_array().unwrap().last().unwrap();
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!((number(&wait["at"]) + number(&wait["seconds"]) - number(&run["seconds"])).abs() < 0.001, "{wait}");
+}
+
+#[tokio::test]
 async fn text_from_the_cluster_is_only_text() {
     let [page, text, data] = reported(hostile(), YES).await;
     assert_alone(&page);
@@ -171,6 +203,22 @@ fn a_file_that_cannot_be_written_is_told_of_at_once() {
         let trouble = console.report_to(vec![file], head.clone()).unwrap_err();
         assert!(trouble.message.contains(name), "{trouble}");
     }
+}
+
+#[test]
+fn one_that_cannot_be_written_keeps_no_other_from_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let gone = directory.path().join("gone");
+    fs::create_dir(&gone).unwrap();
+    let (first, second) = (gone.join("report.md"), directory.path().join("report.md"));
+    let files = [&first, &second].map(|path| ReportFile::named(path).unwrap());
+    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into() };
+    let mut console =
+        Console::writing_to(Style::default(), Interrupt::default(), Box::new(io::sink()), Box::new(io::sink()));
+    console.report_to(files.to_vec(), head).unwrap();
+    fs::remove_dir(&gone).unwrap();
+    assert!(!console.write_report(0));
+    assert!(second.exists());
 }
 
 /// A browser, where one is installed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use etcd_scale::model::{Change, Known, Observation, RUN_ANNOTATION, RolloutPolicy};
+use etcd_scale::model::{Change, ClusterId, Known, MemberId, Observation, RUN_ANNOTATION, RolloutPolicy, Waiting};
 use etcd_scale::report::{Console, Format, Style};
 use etcd_scale::runbook::{Interrupt, Trouble, TroubleKind};
 
@@ -109,4 +109,40 @@ fn none_is_said_in_a_sentence() {
     assert_eq!(told(Format::Text, None, &nothing).1, "No StatefulSet in any namespace runs etcd.\n");
     let document: serde_json::Value = serde_json::from_str(&told(Format::Json, None, &nothing).0).expect("JSON");
     assert_eq!(document, serde_json::json!({"version": 1, "statefulsets": []}));
+}
+
+#[test]
+fn a_member_is_replaced_only_where_it_is_lost() {
+    let advised = |observation: Observation| {
+        let found = found(vec![("rok", Ok(observation))]);
+        let document: serde_json::Value = serde_json::from_str(&told(Format::Json, None, &found).0).expect("JSON");
+        let text = |field: &str| document["statefulsets"][0][field].as_str().map(str::to_owned);
+        (text("next"), text("otherwise"))
+    };
+    let replace = || Some("etcd-scale replace --sts rok-etcd -n rok rok-etcd-2".to_owned());
+    let look = |command: &str| (Some(format!("kubectl {command}")), replace());
+    assert_eq!(advised(rok(3)), (None, None));
+
+    let silent = without(rok(3), "rok-etcd-2");
+    assert_eq!(advised(silent.clone()), look("logs -n rok rok-etcd-2 -c etcd"));
+    let mut pending = silent.clone();
+    pending.pods[2].containers[0].running = false;
+    assert_eq!(advised(pending.clone()), look("describe pod -n rok rok-etcd-2"));
+    let mut gone = silent.clone();
+    gone.pods.pop();
+    assert_eq!(advised(gone), look("describe statefulset -n rok rok-etcd"));
+
+    let mut crashing = pending;
+    crashing.pods[2].containers[0].waiting =
+        Some(Waiting { reason: "CrashLoopBackOff".to_owned(), message: String::new() });
+    let mut without_volume = silent.clone();
+    without_volume.claims.known_mut().expect("claims")[2].phase = "Lost".to_owned();
+    let mut unstarted = silent;
+    unstarted.members.known_mut().expect("a member list").list[2].name.clear();
+    let mut on_its_own = rok(3);
+    let status = on_its_own.statuses.get_mut("rok-etcd-2").and_then(Known::known_mut).expect("a status");
+    (status.member, status.cluster) = (MemberId(1), ClusterId(1));
+    for lost in [crashing, without_volume, unstarted, on_its_own] {
+        assert_eq!(advised(lost), (replace(), None));
+    }
 }
