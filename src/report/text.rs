@@ -45,11 +45,10 @@ pub(super) fn lines(event: &Event, verbose: bool) -> Option<String> {
             }
             Some(text)
         }
-        // The end of the run says it.
-        Event::ChangeFailed { for_good: true, .. } => None,
-        Event::ChangeFailed { trouble, tries, .. } => {
-            // A change that is tried five times a second is told about once, then now and then.
-            (*tries == 1 || tries % 25 == 0)
+        Event::ChangeFailed { trouble, tries, for_good, .. } => {
+            // A change that is tried five times a second is told about once, then now and then. That it failed for good is
+            // told by the end of the run.
+            (!for_good && (*tries == 1 || tries % 25 == 0))
                 .then(|| format!("       {} {}; looking again", styled(NOTE, "not yet:"), escape(&trouble.message)))
         }
         Event::ObserveFailed { trouble } => {

@@ -132,15 +132,12 @@ impl Timeline {
             Moved::LeaderChanged { to, .. } => self.leads(to.as_deref(), at),
             Moved::LearnerProgress { member, name, applied, leader } => {
                 let point = Point { at, applied: *applied, leader: *leader };
-                match self.learners.iter_mut().find(|lane| lane.member == *member) {
-                    Some(lane) => {
-                        lane.name.clone_from(name);
-                        lane.points.push(point);
-                    }
-                    None => {
-                        let (member, name) = (*member, name.clone());
-                        self.learners.push(LearnerLane { member, name, points: vec![point] });
-                    }
+                if let Some(lane) = self.learners.iter_mut().find(|lane| lane.member == *member) {
+                    lane.name.clone_from(name);
+                    lane.points.push(point);
+                } else {
+                    let (member, name) = (*member, name.clone());
+                    self.learners.push(LearnerLane { member, name, points: vec![point] });
                 }
             }
             Moved::MemberAdded { .. }

@@ -78,7 +78,7 @@ impl World for Foreseen {
             std::future::pending::<()>().await;
         }
         let mut seen = self.observation.clone();
-        if self.blinks && self.looks % 2 == 0 {
+        if self.blinks && self.looks.is_multiple_of(2) {
             seen.members = Known::Unknown("timed out".into());
             seen.statuses.values_mut().for_each(|status| *status = Known::Unknown("timed out".into()));
         }

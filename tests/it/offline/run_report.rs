@@ -21,7 +21,7 @@ const NAMES: [&str; 3] = ["report.html", "report.md", "report.json"];
 
 /// A run that is reported in all forms.
 async fn reported(observation: Observation, options: Options) -> [String; 3] {
-    reported_in(Foreseen::new(observation), options).await
+    Box::pin(reported_in(Foreseen::new(observation), options)).await
 }
 
 /// The same, in a world with troubles of its own.
