@@ -11,7 +11,7 @@ IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo build --locked && $(TARGET)/d
 E2E_TESTS := e2e:: conformance::
 # More than a small machine has cores: most tests wait half of their time.
 TEST_THREADS := 4
-SANDBOX_THREADS := 6
+SANDBOX_THREADS := 7
 E2E_THREADS := 4
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
