@@ -11,8 +11,8 @@ use super::k8s::{Connection, Kubernetes, Lock, Watch};
 use crate::model::{Answer, Change, KeyComparison, Known, Observation, Pod, Question, patch_operations, with_revision};
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
-/// How often members are asked while something in etcd is waited for.
-const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(250);
+/// How often members are asked while something in etcd is waited for: a learner that could vote waits as long at most.
+const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(100);
 
 /// How long members are left alone between two looks by exec: each answer costs their node a process, and the audit log
 /// an entry.

@@ -66,12 +66,18 @@ impl CatchUp {
                 self.finished.push(Round { took, at_first_look: *looks == 0 });
                 self.round = Some((leader.raft_index, now, 0));
             }
-            None => self.round = Some((leader.raft_index, now, 0)),
+            None => {
+                // It has all that the leader had at the same look: a round that was over before it could be noted.
+                if status.raft_applied >= leader.raft_index {
+                    self.finished.push(Round { took: Duration::ZERO, at_first_look: true });
+                }
+                self.round = Some((leader.raft_index, now, 0));
+            }
         }
     }
 
-    /// Whether the learner has just been seen to have everything but what looking at it added, or its last round was short and the present one is
-    /// not long yet.
+    /// Whether the learner has just been seen to have everything but what looking at it added, or its last round was
+    /// short and the present one is not long yet.
     pub fn keeps_pace(&self) -> bool {
         let (Some(last), Some((_, since, _))) = (self.finished.last(), self.round) else { return false };
         let has_everything =

@@ -1,6 +1,7 @@
 //! Tests of the loop, the steps and the model together, without a cluster: the world is the model's own prediction.
 
 mod by_commit;
+mod catch_up;
 mod config_file;
 mod disk_pools;
 mod input;
