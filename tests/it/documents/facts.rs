@@ -7,6 +7,7 @@ use std::process::Command;
 
 use regex::Regex;
 
+use super::pictures::PICTURES;
 use super::text::{DOCUMENTS, blocks, read};
 use super::transcripts::TRANSCRIPTS;
 
@@ -145,5 +146,13 @@ fn every_transcript_is_told_and_every_story_shown() {
     assert_eq!(shown, TRANSCRIPTS.iter().copied().collect());
     for block in &all {
         assert!(block.text.starts_with("$ etcd-scale "), "{} has no command: {}", block.name, block.text);
+    }
+}
+
+#[test]
+fn every_picture_is_shown() {
+    let all: String = DOCUMENTS.iter().map(|document| read(document)).collect();
+    for name in PICTURES {
+        assert!(all.contains(&format!("(.github/pictures/{name}.svg)")), "no document shows {name}");
     }
 }
