@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use regex::Regex;
@@ -36,8 +37,7 @@ impl Terminal {
         let mut shell = story.command(&format!("stty cols {COLUMNS} rows {ROWS}; {line}"));
         shell.env_remove("NO_COLOR").env("TERM", "xterm-256color");
         let session = rexpect::session::spawn_command(shell, Some(SILENCE)).expect("it starts");
-        let size = |cells: u16| cells.try_into().expect("a window has cells");
-        let mut terminal = Self { session, window: Parser::new(size(ROWS), size(COLUMNS), 0) };
+        let mut terminal = Self { session, window: Parser::new(cells(ROWS), cells(COLUMNS), 0) };
         terminal.shows(&format!("\x1b[1m$ {line}\x1b[0m\r\n"));
         terminal
     }
@@ -63,13 +63,14 @@ impl Terminal {
         self.shows(&format!("{answer}\r\n"));
     }
 
-    /// Reads drawing after drawing of the live view until a whole one shows something.
+    /// Reads drawing after drawing of the live view until a whole one shows what it should.
     #[track_caller]
-    fn comes_to_show(&mut self, what: &str) {
-        while !self.window.screen().contents().contains(what) {
+    fn comes_to_show(&mut self, shown: impl Fn(&[String]) -> bool) {
+        loop {
             let (drawn, next) = self.session.exp_regex(DRAWING).expect("it draws on");
             self.shows(&drawn);
-            if self.window.screen().contents().contains(what) {
+            let screen = self.window.screen();
+            if shown(&screen.rows(0, screen.size().1.get()).collect::<Vec<_>>()) {
                 // The next drawing has only begun.
                 return;
             }
@@ -97,6 +98,10 @@ impl Terminal {
         fs::create_dir_all(file.parent().expect("a directory")).expect("it can be made");
         fs::write(&file, drawn).expect("it can be written");
     }
+}
+
+fn cells(count: u16) -> NonZeroU16 {
+    count.try_into().expect("a window has cells")
 }
 
 /// A picture without what differs from one run to the next: numbers, the spinner, and what etcd was asked twice for.
@@ -208,6 +213,6 @@ fn a_run_at_a_terminal() {
     terminal.looks_like("question", "add-learner", &story.names);
 
     terminal.answer("all");
-    terminal.comes_to_show("not scheduled");
+    terminal.comes_to_show(|rows| rows.iter().any(|row| row.starts_with("        rok-etcd-2  not scheduled")));
     terminal.looks_like("waiting", "patch-statefulset", &story.names);
 }
