@@ -1,15 +1,16 @@
 //! Commands on a cluster, one after another, as an operator would type them, and a sandbox for them.
 
 use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::text::compare;
 use super::transcripts::TRANSCRIPTS;
-use crate::harness::{Program, assert_plain, eventually};
+use crate::harness::{assert_plain, eventually};
 
 /// Where the documents say that the commands were typed.
 const DESK: &str = "/srv/backup";
@@ -109,29 +110,30 @@ impl Story {
     }
 }
 
-/// A sandbox of a story's own. It ends when dropped.
+/// A sandbox of a story's own. It ends when dropped, and when this process is killed, as it lasts as long as the input of
+/// the command that runs in it.
 pub(super) struct Sandbox {
-    place: TempDir,
+    child: Child,
     pub(super) kubeconfig: PathBuf,
 }
 
 impl Sandbox {
     pub(super) fn with(manifests: &[&str]) -> Self {
-        let place = tempfile::tempdir().expect("a temporary directory");
-        let options: Vec<_> = manifests.iter().flat_map(|manifest| ["-f", manifest]).collect();
-        let started = Self::program(&[&["sandbox", "up"], &options[..]].concat(), place.path()).run();
-        let kubeconfig = started.exits(0).stdout.trim().strip_prefix("export KUBECONFIG=").expect("its place").into();
-        Self { place, kubeconfig }
-    }
-
-    fn program(arguments: &[&str], place: &Path) -> Program {
-        Program::new(arguments).variable("XDG_RUNTIME_DIR", place).variable("TMPDIR", place).directory(place)
+        let options = manifests.iter().flat_map(|manifest| ["-f", manifest]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcd-scale"));
+        command.args(["sandbox", "run"]).args(options).args(["--", "sh", "-c", "echo \"$KUBECONFIG\"; exec cat"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("it tells its place");
+        Self { child, kubeconfig: line.trim().into() }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        drop(Self::program(&["sandbox", "down"], self.place.path()).run());
+        drop(self.child.stdin.take());
+        drop(self.child.wait());
     }
 }
 
