@@ -142,7 +142,9 @@ pub(crate) fn measure() -> String {
         "Medians of {} runs for each column, in brackets the least and the most. Both sides go through the same \
          counting proxy. A write is a process of etcdctl; the times without one are from one acknowledged write to the \
          next, that process included. It writes the same value again and again, or the listings that the guide compares \
-         would differ. The guide's commands wait by asking once a second.",
+         would differ. The guide's commands wait by asking once a second. Puls8's image would add its own pod as a voter: \
+         the pod starts past that script, as a learner, and again with it before it gets its vote, which is most of the \
+         time from when it could.",
         rounds()
     );
     format!("![The same figures as bars](benches/up.svg)\n\n{text}{note}")
