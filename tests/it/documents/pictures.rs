@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use rexpect::session::PtySession;
-use serde_json::json;
 use vt100::{Cell, Color, Parser};
 
-use super::story::{QUESTION, SILENCE, Sandbox, Story, lead};
+use super::story::{QUESTION, SILENCE, Sandbox, Story, hold, lead};
 use super::text::form;
 
 /// Where they are, from the top of the repository.
@@ -25,6 +25,9 @@ const COLUMNS: u16 = 104;
 
 /// A drawing of the live view begins so: it goes up, or takes its line away.
 const DRAWING: &str = r"\x1b\[\d*A|\r\x1b\[2K";
+
+/// How long the live view may take to show what it should.
+const LIMIT: Duration = Duration::from_millis(SILENCE);
 
 /// A program at a terminal, and what its window shows.
 struct Terminal {
@@ -66,11 +69,12 @@ impl Terminal {
     /// Reads drawing after drawing of the live view until a whole one shows what it should.
     #[track_caller]
     fn comes_to_show(&mut self, shown: impl Fn(&[String]) -> bool) {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < LIMIT, "it does not come to show that:\n{}", self.window.screen().contents());
             let (drawn, next) = self.session.exp_regex(DRAWING).expect("it draws on");
             self.shows(&drawn);
-            let screen = self.window.screen();
-            if shown(&screen.rows(0, screen.size().1.get()).collect::<Vec<_>>()) {
+            if shown(&self.window.screen().rows(0, COLUMNS).collect::<Vec<_>>()) {
                 // The next drawing has only begun.
                 return;
             }
@@ -80,9 +84,9 @@ impl Terminal {
 
     /// Compares what the window shows, from the row with a text on, with the picture of this name.
     #[track_caller]
-    fn looks_like(&self, name: &str, from: &str, names: &[(String, String)]) {
+    fn looks_like(&self, name: &str, from: &str, story: &Story) {
         assert!(PICTURES.contains(&name), "{name} is in no list");
-        let drawn = drawn(&self.window, from, names);
+        let drawn = drawn(&self.window, from, story);
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(PLACE).join(format!("{name}.svg"));
         let stands = fs::read_to_string(&file).unwrap_or_default();
         if same(&drawn) == same(&stands) {
@@ -136,7 +140,7 @@ impl Look {
 
 /// The window from a row on as an SVG, a line of the file for each row.
 #[track_caller]
-fn drawn(window: &Parser, from: &str, names: &[(String, String)]) -> String {
+fn drawn(window: &Parser, from: &str, story: &Story) -> String {
     /// Of a cell, in pixels.
     const ADVANCE: f64 = 7.83;
     const LINE: u16 = 18;
@@ -157,7 +161,7 @@ fn drawn(window: &Parser, from: &str, names: &[(String, String)]) -> String {
     );
     for (at, row) in rows[..used].iter().enumerate() {
         let y = MARGIN + 13 + u16::try_from(at).expect("a window is small") * LINE;
-        let row = names.iter().fold(row.clone(), |row, (ours, shown)| row.replace(ours, shown));
+        let row = story.in_the_documents_words(row);
         writeln!(svg, "<text x=\"{MARGIN}\" y=\"{y}\" xml:space=\"preserve\">{row}</text>").expect("it is a string");
     }
     svg.push_str("</svg>\n");
@@ -196,13 +200,7 @@ fn a_run_at_a_terminal() {
     let sandbox = Sandbox::with(&["rok"]);
     let story = Story::of(sandbox.kubeconfig.clone());
     lead(&story, "rok", "rok-etcd-0");
-    let hold = json!({
-        "apiVersion": "sandbox.etcd-scale.io/v1",
-        "kind": "Fault",
-        "metadata": {"name": "hold", "namespace": "rok"},
-        "spec": {"hold": {"claim": "data-rok-etcd-2"}},
-    });
-    story.quietly(&format!("kubectl create -f - <<'END'\n{hold}\nEND"));
+    hold(&story);
 
     let mut terminal = Terminal::of(&story, "etcd-scale up --sts rok-etcd -n rok --snapshot before.db");
     terminal.asks();
@@ -210,9 +208,9 @@ fn a_run_at_a_terminal() {
     terminal.asks();
     terminal.answer("y");
     terminal.asks();
-    terminal.looks_like("question", "add-learner", &story.names);
+    terminal.looks_like("question", "add-learner", &story);
 
     terminal.answer("all");
     terminal.comes_to_show(|rows| rows.iter().any(|row| row.starts_with("        rok-etcd-2  not scheduled")));
-    terminal.looks_like("waiting", "patch-statefulset", &story.names);
+    terminal.looks_like("waiting", "patch-statefulset", &story);
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::text::compare;
@@ -102,11 +102,12 @@ impl Story {
     fn shown(&self, name: &str, line: &str, said: &str) {
         assert!(TRANSCRIPTS.contains(&name), "{name} is in no list");
         assert_plain(said);
-        let mut run = format!("$ {line}\n{}", said.trim_end());
-        for (ours, shown) in &self.names {
-            run = run.replace(ours, shown);
-        }
-        compare(name, &run);
+        compare(name, &self.in_the_documents_words(&format!("$ {line}\n{}", said.trim_end())));
+    }
+
+    /// A text with the names that the documents have for this run's.
+    pub(super) fn in_the_documents_words(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (ours, shown)| text.replace(ours, shown))
     }
 }
 
@@ -126,6 +127,7 @@ impl Sandbox {
         let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("it tells its place");
+        assert!(!line.is_empty(), "the sandbox did not start");
         Self { child, kubeconfig: line.trim().into() }
     }
 }
@@ -152,4 +154,15 @@ pub(super) fn lead(story: &Story, namespace: &str, pod: &str) {
         let id = id.as_u64().expect("an id");
         story.quietly(&etcdctl(pod, &format!("--endpoints {leader} move-leader {id:x}")));
     }
+}
+
+/// Holds the volume of Rok's third pod back, so that the pod waits for it.
+pub(super) fn hold(story: &Story) {
+    let hold = json!({
+        "apiVersion": "sandbox.etcd-scale.io/v1",
+        "kind": "Fault",
+        "metadata": {"name": "hold", "namespace": "rok"},
+        "spec": {"hold": {"claim": "data-rok-etcd-2"}},
+    });
+    story.quietly(&format!("kubectl create -f - <<'END'\n{hold}\nEND"));
 }

@@ -1,8 +1,6 @@
 //! Every transcript of the documents, from runs in sandboxes: `make docs` writes them, and here they are compared.
 
-use serde_json::json;
-
-use super::story::{Sandbox, Story, lead};
+use super::story::{Sandbox, Story, hold, lead};
 use super::text::read;
 use crate::harness::{Manifest, SET};
 
@@ -59,13 +57,7 @@ fn rok() {
     story.tells("nobody-to-ask", 4, "etcd-scale up --sts rok-etcd -n rok --quiet");
     story.asks("question", 4, "etcd-scale up --sts rok-etcd -n rok --snapshot early.db --quiet", &["y", "d", "n"]);
 
-    let hold = json!({
-        "apiVersion": "sandbox.etcd-scale.io/v1",
-        "kind": "Fault",
-        "metadata": {"name": "hold", "namespace": "rok"},
-        "spec": {"hold": {"claim": "data-rok-etcd-2"}},
-    });
-    story.quietly(&format!("kubectl create -f - <<'END'\n{hold}\nEND"));
+    hold(&story);
     story.tells("timed-out", 5, "etcd-scale up --sts rok-etcd -n rok --yes --no-snapshot --timeout 5s --quiet");
     story.tells("half-way", 0, "etcd-scale status --sts rok-etcd -n rok");
     story.tells("contradiction", 6, "etcd-scale up --sts rok-etcd -n rok --to 5 --yes");
