@@ -20,6 +20,9 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// The spinner turns this often.
 const TICK: Duration = Duration::from_millis(120);
 
+/// A pod's line is drawn anew this often, for a window that has changed its size.
+const POD_TICK: Duration = Duration::from_secs(1);
+
 /// A rate is that of so long.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
@@ -156,13 +159,17 @@ impl View {
                 self.all.remove(&bar);
             }
         }
-        while self.pods.len() < lines.len() {
+        for (at, line) in lines.iter().enumerate() {
+            if let Some(bar) = self.pods.get(at) {
+                bar.set_message(line.clone());
+                continue;
+            }
             let bar = self.all.add(ProgressBar::no_length());
             bar.set_style(styled_by("        {wide_msg}"));
-            self.pods.push(bar);
-        }
-        for (bar, line) in self.pods.iter().zip(lines) {
             bar.set_message(line.clone());
+            // A bar is cut to the window only where it is drawn for its own sake.
+            bar.enable_steady_tick(POD_TICK);
+            self.pods.push(bar);
         }
     }
 }

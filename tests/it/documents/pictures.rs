@@ -1,14 +1,18 @@
 //! Pictures of a terminal in the documents, from a run at one: `make docs` draws them, and here they are compared.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use rexpect::session::PtySession;
-use vt100::{Cell, Color, Parser};
+use rexpect::process::PtyProcess;
+use rustix::termios::{Winsize, tcsetwinsize};
+use vt100::{Cell, Color, Parser, Screen};
 
 use super::story::{QUESTION, SILENCE, Sandbox, Story, hold, lead};
 use super::text::form;
@@ -23,63 +27,72 @@ pub(super) const PICTURES: &[&str] = &["question", "waiting"];
 const ROWS: u16 = 30;
 const COLUMNS: u16 = 104;
 
-/// A drawing of the live view begins so: it goes up, or takes its line away.
-const DRAWING: &str = r"\x1b\[\d*A|\r\x1b\[2K";
-
-/// How long the live view may take to show what it should.
-const LIMIT: Duration = Duration::from_millis(SILENCE);
-
 /// A program at a terminal, and what its window shows.
 struct Terminal {
-    session: PtySession,
+    /// Ends the program when dropped.
+    _process: PtyProcess,
+    keys: File,
+    output: Receiver<Vec<u8>>,
     window: Parser,
 }
 
 impl Terminal {
     fn of(story: &Story, line: &str) -> Self {
-        let mut shell = story.command(&format!("stty cols {COLUMNS} rows {ROWS}; {line}"));
+        let mut shell = story.command(&format!("stty -echo cols {COLUMNS} rows {ROWS}; {line}"));
         shell.env_remove("NO_COLOR").env("TERM", "xterm-256color");
-        let session = rexpect::session::spawn_command(shell, Some(SILENCE)).expect("it starts");
-        let mut terminal = Self { session, window: Parser::new(cells(ROWS), cells(COLUMNS), 0) };
-        terminal.shows(&format!("\x1b[1m$ {line}\x1b[0m\r\n"));
-        terminal
+        let process = PtyProcess::new(shell).expect("it starts");
+        let keys = process.get_file_handle().expect("it has a terminal");
+        let mut screen = keys.try_clone().expect("it can be read too");
+        let (read, output) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // At the program's end this fails.
+            while let Ok(length) = screen.read(&mut buffer) {
+                if length == 0 || read.send(buffer[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut window = Parser::new(cells(ROWS), cells(COLUMNS), 0);
+        window.process(format!("\x1b[1m$ {line}\x1b[0m\r\n").as_bytes());
+        Self { _process: process, keys, output, window }
     }
 
-    /// Takes what the session has read, which has made a character of every byte.
-    fn shows(&mut self, text: &str) {
-        let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
-        self.window.process(&bytes);
+    /// Reads until the window shows what it should.
+    #[track_caller]
+    fn comes_to_show(&mut self, what: &str, shown: impl Fn(&Screen) -> bool) {
+        let ends = Instant::now() + Duration::from_millis(SILENCE);
+        while !shown(self.window.screen()) {
+            let left = ends.saturating_duration_since(Instant::now());
+            let Ok(read) = self.output.recv_timeout(left) else {
+                panic!("it does not come to show {what}:\n{:#?}", rows(self.window.screen()));
+            };
+            self.window.process(&read);
+        }
     }
 
     /// Reads until it asks.
     #[track_caller]
     fn asks(&mut self) {
-        let before = self.session.exp_string(QUESTION).expect("a question");
-        self.shows(&before);
-        self.shows(QUESTION);
+        self.comes_to_show("a question", |screen| {
+            let (row, _) = screen.cursor_position();
+            rows(screen)[usize::from(row)].ends_with(QUESTION)
+        });
     }
 
     #[track_caller]
     fn answer(&mut self, answer: &str) {
-        self.session.send_line(answer).expect("it listens");
+        writeln!(self.keys, "{answer}").expect("it listens");
         // The terminal does not echo.
-        self.shows(&format!("{answer}\r\n"));
+        self.window.process(format!("{answer}\r\n").as_bytes());
     }
 
-    /// Reads drawing after drawing of the live view until a whole one shows what it should.
+    /// Gives the window another width while the program runs.
     #[track_caller]
-    fn comes_to_show(&mut self, shown: impl Fn(&[String]) -> bool) {
-        let began = Instant::now();
-        loop {
-            assert!(began.elapsed() < LIMIT, "it does not come to show that:\n{}", self.window.screen().contents());
-            let (drawn, next) = self.session.exp_regex(DRAWING).expect("it draws on");
-            self.shows(&drawn);
-            if shown(&self.window.screen().rows(0, COLUMNS).collect::<Vec<_>>()) {
-                // The next drawing has only begun.
-                return;
-            }
-            self.shows(&next);
-        }
+    fn resize(&mut self, columns: u16) {
+        let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keys, size).expect("it can be resized");
+        self.window.screen_mut().set_size(cells(ROWS), cells(columns));
     }
 
     /// Compares what the window shows, from the row with a text on, with the picture of this name.
@@ -102,6 +115,10 @@ impl Terminal {
         fs::create_dir_all(file.parent().expect("a directory")).expect("it can be made");
         fs::write(&file, drawn).expect("it can be written");
     }
+}
+
+fn rows(screen: &Screen) -> Vec<String> {
+    screen.rows(0, screen.size().1.get()).collect()
 }
 
 fn cells(count: u16) -> NonZeroU16 {
@@ -193,6 +210,20 @@ fn row_of(screen: &vt100::Screen, row: u16) -> String {
     written
 }
 
+/// Whether the window ends with the wait for Rok's third pod, a row for each line. A drawing is whole where the last row
+/// is, which is longer than any window here.
+fn waits_for_the_third(screen: &Screen) -> bool {
+    let rows = rows(screen);
+    let used = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+    let [.., wait, first, second, third] = &rows[..used] else { return false };
+    wait.contains("pod rok-etcd-2 is not schedule")
+        && wait.ends_with(" left")
+        && first.starts_with("        rok-etcd-0  ready")
+        && second.starts_with("        rok-etcd-1  ready")
+        && third.starts_with("        rok-etcd-2  not scheduled")
+        && third.chars().count() == usize::from(screen.size().1.get())
+}
+
 /// Two questions, and a wait for a pod whose volume is held back.
 #[test]
 #[ignore = "needs the sandbox"]
@@ -211,6 +242,12 @@ fn a_run_at_a_terminal() {
     terminal.looks_like("question", "add-learner", &story);
 
     terminal.answer("all");
-    terminal.comes_to_show(|rows| rows.iter().any(|row| row.starts_with("        rok-etcd-2  not scheduled")));
+    terminal.comes_to_show("a pod that waits", waits_for_the_third);
     terminal.looks_like("waiting", "patch-statefulset", &story);
+
+    // Each line is cut to the window and has one row, once what was under way for the other width is past.
+    for columns in [48, 80] {
+        terminal.resize(columns);
+        terminal.comes_to_show("lines as wide as the window", waits_for_the_third);
+    }
 }
