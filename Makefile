@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test kills torture torture-changes torture-random docs check e2e bench build install-tools fmt clippy deny
+.PHONY: help install demo test kills torture torture-changes torture-random fuzz docs check e2e bench build install-tools fmt clippy deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
@@ -13,6 +13,7 @@ E2E_TESTS := e2e:: conformance::
 TEST_THREADS := 4
 SANDBOX_THREADS := 7
 E2E_THREADS := 4
+FUZZ_SECONDS := 60
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
 help: ## Show this
@@ -49,6 +50,12 @@ torture-changes: ## Every change of every verb meets every trouble, in a sandbox
 
 torture-random: ## Runs meet random trouble, in a sandbox: TORTURE_ROUNDS of them, from TORTURE_SEED on
 	$(IN_SANDBOX) --ignored --nocapture torture::random
+
+fuzz: ## Throw made-up text at everything that is parsed from outside, for FUZZ_SECONDS
+	@.ci/need fuzz
+	mkdir -p tests/fuzz/corpus
+	cargo +nightly fuzz run --sanitizer none --fuzz-dir tests/fuzz outside tests/fuzz/corpus tests/fuzz/seeds -- \
+	  -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5
 
 docs: ## Write the documents' transcripts anew, from runs in a sandbox
 	$(IN_SANDBOX) --ignored documents::

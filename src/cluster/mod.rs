@@ -23,3 +23,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     texts.join(": ")
 }
+
+/// Reads a text as whatever Kubernetes and etcd may say, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz(text: &str) {
+    etcd::fuzz(text);
+    k8s::fuzz(text);
+}

@@ -18,3 +18,16 @@ mod world;
 
 pub use overlay::{OverlayError, Repository};
 pub use world::WithRepository;
+
+/// Reads a text as a file of a deployment repository, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz(text: &str) {
+    let patch = kustomization::Patch { path: "patches/cluster-size.yaml".to_owned(), operations: true };
+    if let Ok(enabled) = kustomization::enable(text, &[patch.clone()], "rok-etcd") {
+        // What is enabled is not enabled once more.
+        assert_eq!(kustomization::enable(&enabled, &[patch], "rok-etcd").as_ref(), Ok(&enabled));
+    }
+    if template::concerns(text) {
+        let _ = template::render("a.yaml.j2", text, 3);
+    }
+}

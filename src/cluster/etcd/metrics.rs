@@ -67,7 +67,7 @@ impl Etcd {
 }
 
 /// The peers whose gauge is not 1.
-fn inactive_in(metrics: &str) -> Vec<MemberId> {
+pub(super) fn inactive_in(metrics: &str) -> Vec<MemberId> {
     let peer = |line: &str| {
         let (labels, value) = line.strip_prefix(ACTIVE_PEERS)?.split_once('}')?;
         let remote = labels.split(',').find_map(|label| label.trim().strip_prefix("Remote=\"")?.strip_suffix('"'))?;

@@ -19,3 +19,11 @@ mod write;
 
 pub(super) use client::Etcd;
 pub use reach::{Password, Reach, User};
+
+/// Reads a text as whatever etcd, its metrics and its certificates may say.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(text: &str) {
+    etcdctl::fuzz(text);
+    metrics::inactive_in(text);
+    let _ = certificate::read(text.as_bytes(), Some(text), jiff::Timestamp::UNIX_EPOCH);
+}

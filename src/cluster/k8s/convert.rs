@@ -377,6 +377,25 @@ pub(super) fn selects(selector: Option<&LabelSelector>, set: &StatefulSet) -> bo
     selector.is_some_and(|selector| matches(selector, &set.template.labels))
 }
 
+/// Reads a text as objects, and what is derived from them.
+#[cfg(fuzzing)]
+pub(in crate::cluster) fn fuzz(text: &str) {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+    fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
+        serde_json::from_value(value.clone()).ok()
+    }
+    let _ = read(&value).map(pod_template);
+    let Some(Ok(set)) = read(&value).map(statefulset) else { return };
+    let (template, pod) = (&set.template, set.pod_name(set.replicas));
+    let Some((_, container)) = template.etcd() else { return };
+    let _ = template.data_dir(container, &set.claim_templates);
+    let _ = template.size_variable(container, set.replicas);
+    let _ = (template.state_variable(container), template.peer_list(container));
+    let _ = template.config_file(container, &pod);
+    let _ = (template.client_tls(container), template.peer_tls(container), container.joins_by_itself());
+    let _ = (set.sources(), set.record(), crate::model::client_ports(container));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

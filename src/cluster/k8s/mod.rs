@@ -15,6 +15,8 @@ mod write;
 
 pub(super) use connection::Connected;
 pub use connection::Connection;
+#[cfg(fuzzing)]
+pub(super) use convert::fuzz;
 pub(super) use exec::{Typed, exec};
 pub(super) use lease::Lock;
 pub use names::Names;

@@ -2,6 +2,9 @@
 
 mod output;
 
+#[cfg(fuzzing)]
+pub(super) use output::fuzz;
+
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod as ApiPod;

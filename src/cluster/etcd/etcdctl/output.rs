@@ -185,6 +185,18 @@ pub(super) fn complaint(stdout: &str, stderr: &str) -> String {
     text.trim_start_matches("rpc error: ").to_owned()
 }
 
+/// Reads a text as each of these answers.
+#[cfg(fuzzing)]
+pub(in crate::cluster::etcd) fn fuzz(text: &str) {
+    use serde_json::from_str;
+    let _ = from_str::<Answered>(text).map(|answered| answered.header);
+    let _ = from_str::<MemberList>(text).map(MemberList::members);
+    let _ = from_str::<EndpointStatus>(text).map(EndpointStatus::status);
+    let _ = from_str::<AlarmList>(text).map(AlarmList::alarms);
+    let _ = from_str::<EndpointHash>(text).map(|hash| (hash.member(), hash.hash(1)));
+    assert!(!complaint(text, text).is_empty());
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
