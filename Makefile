@@ -7,7 +7,9 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 E2E := cargo test --locked --test it -- --ignored
-IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo test --locked --test it --no-run && $(TARGET)/debug/etcd-scale sandbox run -- cargo test --locked --test it --
+# Whatever the tests leave when they are killed goes with the sandbox's directory.
+IN_ITS_DIRECTORY := sh -c 'TMPDIR=$${KUBECONFIG%/*} exec "$$@"' --
+IN_SANDBOX = @.ci/need cargo kubectl etcd && cargo test --locked --test it --no-run && $(TARGET)/debug/etcd-scale sandbox run -- $(IN_ITS_DIRECTORY) cargo test --locked --test it --
 E2E_TESTS := e2e:: conformance::
 # More than a small machine has cores: most tests wait half of their time.
 TEST_THREADS := 4
