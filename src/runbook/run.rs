@@ -532,6 +532,10 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
 
     /// The last call of a run that reached its goal: the record goes, unless it tells of a deferred rollout.
     async fn close(&mut self, observation: &mut Observation) -> Outcome {
+        // What only looks ends nobody's run, and its own goal being reached says nothing of that run's.
+        if self.goal.verb.only_looks() {
+            return Outcome::Done;
+        }
         loop {
             let Some(record) = observation.statefulset.readable_record() else { return Outcome::Done };
             let ours = record.run == self.goal.run;

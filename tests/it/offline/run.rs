@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_scale::model::{Answer, Change, Goal, Known, Move, Moved, Observation, Question, Record, with_revision};
+use etcd_scale::model::{
+    Answer, Change, ClaimPolicy, Goal, Known, Move, Moved, Observation, Question, Record, Request, Verb, with_revision,
+};
 use etcd_scale::runbook::{
     Apply, Depth, Event, Interrupt, LockError, Options, Outcome, Proposal, Reply, Reporter, Run, SavedSnapshot,
     Summary, Trail, Trouble, TroubleKind, Wake, World,
@@ -336,6 +338,44 @@ async fn a_member_removed_by_hand_is_not_added_over_its_data() {
     assert!(matches!(refusal, Err(etcd_scale::model::GoalRefusal::Contradiction { .. })), "{refusal:?}");
 }
 
+/// A world in which a run to three members has failed before the vote.
+async fn half_way(claims: Option<ClaimPolicy>) -> Foreseen {
+    let mut world = Foreseen::new(rok(2));
+    world.faults.push(("promote", TroubleKind::Refused, 1, false));
+    let goal = Goal::resolve(&Request { claims, ..up_to(3, "first") }, &world.observation).expect("a goal");
+    let (observation, mut heard) = (world.observation.clone(), Heard::default());
+    let steps = steps::towards(&goal, &observation);
+    let summary = Run::new(steps, goal, &mut world, &mut heard, Interrupt::default(), YES).drive(observation).await;
+    assert!(matches!(summary.outcome, Outcome::Failed { step: "promote", .. }), "{:?}", summary.outcome);
+    world
+}
+
+#[tokio::test]
+async fn checking_leaves_an_unfinished_run_as_it_is() {
+    let mut world = half_way(None).await;
+    let (before, applied) = (world.observation.statefulset.clone(), world.applied.len());
+    for verb in [Verb::Check, Verb::Verify] {
+        let goal = Goal::resolve(&Request { verb, ..up_to(3, "second") }, &world.observation).expect("a goal");
+        let (observation, mut heard) = (world.observation.clone(), Heard::default());
+        let steps = steps::towards(&goal, &observation);
+        Run::new(steps, goal, &mut world, &mut heard, Interrupt::default(), YES).drive(observation).await;
+    }
+    assert_eq!(world.observation.statefulset, before);
+    assert_eq!(world.applied.len(), applied, "{:?}", world.applied);
+}
+
+#[tokio::test]
+async fn taking_back_deletes_a_claim_only_where_that_is_told() {
+    let world = half_way(Some(ClaimPolicy::Delete)).await;
+    let request = Request { verb: Verb::Abort, to: None, ..up_to(3, "second") };
+    let goal = Goal::resolve(&request, &world.observation).expect("a goal");
+    assert_eq!(goal.claims, ClaimPolicy::Keep);
+    let goal = Goal::resolve(&Request { claims: Some(ClaimPolicy::Delete), ..request }, &world.observation);
+    assert_eq!(goal.expect("a goal").claims, ClaimPolicy::Delete);
+    let again = Goal::resolve(&up_to(3, "second"), &world.observation).expect("a goal");
+    assert_eq!(again.claims, ClaimPolicy::Delete, "growing goes on as it was begun");
+}
+
 #[tokio::test]
 async fn settling_what_others_have_settled_clears_the_record() {
     let (mut world, mut heard) = (Foreseen::new(rok(3)), Heard::default());
@@ -351,7 +391,7 @@ async fn settling_what_others_have_settled_clears_the_record() {
         pod.revision = world.observation.statefulset.update_revision.clone();
     }
     let mut request = up_to(4, "second");
-    request.verb = etcd_scale::model::Verb::Settle;
+    request.verb = Verb::Settle;
     let goal = Goal::resolve(&request, &world.observation).unwrap();
     let observation = world.observation.clone();
     let run = Run::new(steps::settle(), goal, &mut world, &mut heard, Interrupt::default(), YES);
