@@ -81,7 +81,16 @@ fn peer_urls(context: Context<'_>) -> Vec<Finding> {
                 if let Some(member) = members.by_peer_url(&url) {
                     check.refuse(
                         format!("{url} is in the member list already, as {}", member.id),
-                        format!("remove what is left of it with `etcdctl member remove {}`", member.id),
+                        if member.learner || !member.started() {
+                            format!("remove what is left of it with `etcdctl member remove {}`", member.id)
+                        } else {
+                            format!(
+                                "bring its pod back: kubectl scale statefulset -n {} {} --replicas={}",
+                                set.namespace,
+                                set.name,
+                                members.voters().count()
+                            )
+                        },
                     );
                 } else {
                     check.ok(format!("the new member will be {url}"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, disk_pools, volumes};
 use crate::model::{
-    ClaimPolicy, ConfigFile, DataDir, Delivery, Join, PeerList, Pod, Question, Rollout, RolloutPolicy, Source,
+    ClaimPolicy, ConfigFile, DataDir, Delivery, Join, Member, PeerList, Pod, Question, Rollout, RolloutPolicy, Source,
     StateVariable, Verb, VolumeKind, partition_of, peers_in, strategy_is_on_delete,
 };
 use crate::runbook::Finding;
@@ -236,7 +236,21 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
     };
     let wanted: Vec<String> =
         rounds.iter().flat_map(|round| observation.claim_names(round.ordinal(set.start))).collect();
+    let voter = |ordinal| observation.member_of_ordinal(ordinal).filter(|member| !member.learner);
+    let owned: Vec<(String, &Member)> = rounds
+        .iter()
+        .map(|round| round.ordinal(set.start))
+        .filter_map(|ordinal| Some((observation.claim_names(ordinal), voter(ordinal)?)))
+        .flat_map(|(names, member)| names.into_iter().map(move |name| (name, member)))
+        .collect();
     for claim in claims.iter().filter(|claim| wanted.contains(&claim.name)) {
+        if let Some((_, member)) = owned.iter().find(|(name, _)| *name == claim.name) {
+            check.refuse(
+                format!("claim {} holds the data of {}, which has a vote and no pod", claim.name, member.called()),
+                "keep it, and bring its pod back: somebody has lowered replicas without removing the member",
+            );
+            continue;
+        }
         if context.goal.claims == ClaimPolicy::Delete {
             check.advise(
                 format!("claim {} exists already, made {}: it is deleted first", claim.name, claim.created),

@@ -71,6 +71,23 @@ fn a_foreign_learner() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
+fn a_voter_whose_pod_was_scaled_away() {
+    let cluster = Manifest::new().replicas(3).start("scaled-away");
+    cluster.kubectl(&["scale", "statefulset", SET, "--replicas=2"]);
+    cluster.kubectl(&["wait", "--for=delete", "pod/etcd-2", "--timeout=60s"]);
+
+    let ended = refused(&cluster, &[], "holds the data of etcd-2, which has a vote and no pod");
+    ended.says("kubectl scale statefulset").says("--replicas=3");
+    ended.never_says("delete pvc").never_says("member remove").never_says("--claim delete");
+    refused(&cluster, &["--claim", "delete"], "holds the data of etcd-2");
+
+    cluster.kubectl(&["scale", "statefulset", SET, "--replicas=3"]);
+    cluster.rests(3);
+    cluster.run(&["check"]).exits(0);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
 fn a_claim_left_over() {
     let cluster = Manifest::new().replicas(1).start("claim");
     let claim = cluster.make_claim(1);
