@@ -1,5 +1,6 @@
 //! The end of a run, for people: what came of it, what stands, and how to go on.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::escape::escape;
@@ -162,7 +163,9 @@ fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
         Change::PatchStatefulSet { env, .. } => env.as_slice(),
         _ => &[],
     });
-    values.extend(set.map(|edit| format!("{} {}", edit.name, edit.to)));
+    // Each round sets the variables anew; the last one's values stay.
+    let last: BTreeMap<_, _> = set.map(|edit| (&edit.name, &edit.to)).collect();
+    values.extend(last.iter().map(|(name, to)| format!("{name} {to}")));
     Some(format!(
         "{} would undo this: change its source before its next sync: {}",
         summary.sources.join(" and "),
