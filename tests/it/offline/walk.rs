@@ -22,11 +22,9 @@ struct State {
     step: Option<usize>,
 }
 
-/// A state in a walk, until it has been gone on from, and how it was first come to.
-struct Visited {
-    state: Option<State>,
-    from: Option<(usize, String)>,
-}
+/// How a state in a walk was first come to: from which, and by what. The state itself is kept only until it has been
+/// gone on from.
+type Origin = Option<(usize, String)>;
 
 /// What the tool does in a state.
 pub(super) enum Act {
@@ -83,27 +81,26 @@ impl Walk {
     pub(super) fn all(&self) -> Found {
         let first = State { observation: self.start.clone(), step: None };
         let mut seen: HashMap<(u64, u64), usize> = HashMap::new();
-        let mut states: Vec<Visited> = Vec::new();
+        let mut states: Vec<Origin> = Vec::new();
         let mut edges: Vec<Vec<usize>> = Vec::new();
         let mut ends: Vec<bool> = Vec::new();
         let mut queue = VecDeque::new();
         let mut found = Found::default();
         seen.insert(key(&first), 0);
-        states.push(Visited { state: Some(first), from: None });
+        states.push(None);
         edges.push(Vec::new());
         ends.push(false);
-        queue.push_back(0);
-        while let Some(at) = queue.pop_front() {
-            let Some(state) = states[at].state.take() else { continue };
+        queue.push_back((0, first));
+        while let Some((at, state)) = queue.pop_front() {
             let (nexts, end) = self.next(&state, &mut found, &|| way(&states, at));
             ends[at] = end;
             for (label, next) in nexts {
                 let key = key(&next);
                 let to = *seen.entry(key).or_insert_with(|| {
-                    states.push(Visited { state: Some(next), from: Some((at, label)) });
+                    states.push(Some((at, label)));
                     edges.push(Vec::new());
                     ends.push(false);
-                    queue.push_back(states.len() - 1);
+                    queue.push_back((states.len() - 1, next));
                     states.len() - 1
                 });
                 edges[at].push(to);
@@ -116,7 +113,7 @@ impl Walk {
     }
 
     /// From every state the goal or a refusal can be reached.
-    fn every_state_has_a_way_out(&self, states: &[Visited], edges: &[Vec<usize>], ends: &[bool]) {
+    fn every_state_has_a_way_out(&self, states: &[Origin], edges: &[Vec<usize>], ends: &[bool]) {
         let mut back: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
         for (from, list) in edges.iter().enumerate() {
             for to in list {
@@ -527,9 +524,9 @@ fn key(state: &State) -> (u64, u64) {
     (hash(0), hash(1))
 }
 
-fn way(states: &[Visited], mut at: usize) -> String {
+fn way(states: &[Origin], mut at: usize) -> String {
     let mut steps = Vec::new();
-    while let Some((from, label)) = &states[at].from {
+    while let Some((from, label)) = &states[at] {
         steps.push(label.clone());
         at = *from;
     }
