@@ -64,6 +64,11 @@ impl Member {
         !self.name.is_empty()
     }
 
+    /// Whether it has a vote and has been there to use it.
+    pub fn is_started_voter(&self) -> bool {
+        self.started() && !self.learner
+    }
+
     /// How a person would call it: its name, or its peer URL while it has none.
     pub fn called(&self) -> String {
         if self.started() {

@@ -160,8 +160,7 @@ pub fn round_of(observation: &Observation, record: &Record) -> Option<(i32, i32)
     if record.from > record.to {
         return Some(if size == record.to { (size + 1, size) } else { (size, size - 1) });
     }
-    let votes =
-        observation.member_of_ordinal(set.start + size - 1).is_some_and(|member| !member.learner && member.started());
+    let votes = observation.member_of_ordinal(set.start + size - 1).is_some_and(Member::is_started_voter);
     let over = size == record.from || (votes && size < record.to);
     Some(if over { (size, size + 1) } else { (size - 1, size) })
 }

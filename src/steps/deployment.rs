@@ -2,7 +2,8 @@
 
 use super::edits::{Obstacle, template_edits};
 use crate::model::{
-    Answer, Deployment, Fact, Goal, Join, Known, Observation, Question, Raise, differences, strategy_is_on_delete,
+    Answer, Deployment, Fact, Goal, Join, Known, Member, Observation, Question, Raise, differences,
+    strategy_is_on_delete,
 };
 
 /// How many differences are worth telling one by one.
@@ -137,5 +138,5 @@ pub(super) fn told(list: &[String]) -> String {
 /// Whether the new member has its vote, so that the old pods need no guard any more.
 pub(super) fn has_voted(observation: &Observation, goal: &Goal) -> bool {
     let ordinal = goal.ordinal(observation.statefulset.start);
-    observation.member_of_ordinal(ordinal).is_some_and(|member| !member.learner && member.started())
+    observation.member_of_ordinal(ordinal).is_some_and(Member::is_started_voter)
 }

@@ -50,7 +50,7 @@ impl Step for RemoveMember {
             return Verdict::done(format!("{} serves, so it stays until the rest is prepared", member.called()));
         }
         if goal.verb == Verb::Abort {
-            if !member.learner && member.started() {
+            if member.is_started_voter() {
                 return Verdict::Refuse(Refusal::because(
                     format!("{} votes already, so there is nothing to take back", member.called()),
                     format!("finish the run with `etcd-scale up`, then shrink with `etcd-scale down --to {}`", goal.to),

@@ -130,7 +130,7 @@ pub(super) fn first_shortfall(observation: &Observation, goal: &Goal) -> Option<
     if members.list.len() != wanted {
         return Some((format!("{} members, {wanted} wanted", members.list.len()), Wake::Members));
     }
-    if let Some(member) = members.list.iter().find(|member| member.learner || !member.started()) {
+    if let Some(member) = members.list.iter().find(|member| !member.is_started_voter()) {
         return Some((format!("{} is no started voter", member.called()), Wake::Members));
     }
     if let Some(seen) = members.list.iter().find_map(|member| member_shortfall(observation, member)) {

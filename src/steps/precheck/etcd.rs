@@ -79,19 +79,17 @@ fn peer_urls(context: Context<'_>) -> Vec<Finding> {
             Err(error) => check.refuse(error.to_string(), "members must be named after their pods"),
             Ok(url) => {
                 if let Some(member) = members.by_peer_url(&url) {
-                    check.refuse(
-                        format!("{url} is in the member list already, as {}", member.id),
-                        if member.learner || !member.started() {
-                            format!("remove what is left of it with `etcdctl member remove {}`", member.id)
-                        } else {
-                            format!(
-                                "bring its pod back: kubectl scale statefulset -n {} {} --replicas={}",
-                                set.namespace,
-                                set.name,
-                                members.voters().count()
-                            )
-                        },
-                    );
+                    let advice = if member.is_started_voter() {
+                        format!(
+                            "bring its pod back: kubectl scale statefulset -n {} {} --replicas={}",
+                            set.namespace,
+                            set.name,
+                            members.voters().count()
+                        )
+                    } else {
+                        format!("remove what is left of it with `etcdctl member remove {}`", member.id)
+                    };
+                    check.refuse(format!("{url} is in the member list already, as {}", member.id), advice);
                 } else {
                     check.ok(format!("the new member will be {url}"));
                 }

@@ -234,17 +234,17 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
         );
         return check.end("");
     };
-    let wanted: Vec<String> =
-        rounds.iter().flat_map(|round| observation.claim_names(round.ordinal(set.start))).collect();
-    let voter = |ordinal| observation.member_of_ordinal(ordinal).filter(|member| !member.learner);
-    let owned: Vec<(String, &Member)> = rounds
+    let wanted: Vec<(String, Option<&Member>)> = rounds
         .iter()
-        .map(|round| round.ordinal(set.start))
-        .filter_map(|ordinal| Some((observation.claim_names(ordinal), voter(ordinal)?)))
-        .flat_map(|(names, member)| names.into_iter().map(move |name| (name, member)))
+        .flat_map(|round| {
+            let ordinal = round.ordinal(set.start);
+            let voter = observation.member_of_ordinal(ordinal).filter(|member| member.is_started_voter());
+            observation.claim_names(ordinal).into_iter().map(move |name| (name, voter))
+        })
         .collect();
-    for claim in claims.iter().filter(|claim| wanted.contains(&claim.name)) {
-        if let Some((_, member)) = owned.iter().find(|(name, _)| *name == claim.name) {
+    for claim in claims {
+        let Some((_, voter)) = wanted.iter().find(|(name, _)| *name == claim.name) else { continue };
+        if let Some(member) = voter {
             check.refuse(
                 format!("claim {} holds the data of {}, which has a vote and no pod", claim.name, member.called()),
                 "keep it, and bring its pod back: somebody has lowered replicas without removing the member",
@@ -269,7 +269,8 @@ fn claims(context: Context<'_>) -> Vec<Finding> {
             ),
         );
     }
-    let names = if wanted.is_empty() { "no claims".to_owned() } else { format!("{} not there yet", wanted.join(", ")) };
+    let names: Vec<_> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+    let names = if names.is_empty() { "no claims".to_owned() } else { format!("{} not there yet", names.join(", ")) };
     check.end(names)
 }
 
