@@ -265,15 +265,15 @@ impl Goal {
     ) -> Self {
         let kept = resumed.as_ref();
         // Growing may delete what an earlier member left; that is no leave to delete what the new one has.
-        let claims = kept.filter(|record| request.verb != Verb::Abort || record.verb == Verb::Abort);
-        let claims = claims.map(|record| record.claims);
+        let inherits = |record: &&Record| request.verb != Verb::Abort || record.verb == Verb::Abort;
+        let claims = request.claims.or(kept.filter(inherits).map(|record| record.claims));
         Self {
             verb: request.verb,
             from,
             to,
             replaces: kept.and_then(|record| record.replaced.as_ref()).map(|replaced| replaced.ordinal),
             victim: request.replacement.as_ref().map_or(Victim::Broken, |replacement| replacement.victim),
-            claims: request.claims.or(claims).unwrap_or_default(),
+            claims: claims.unwrap_or_default(),
             rollout: request.rollout.or(kept.map(|record| record.rollout)).unwrap_or(RolloutPolicy::Guarded),
             hash: request.hash.or(kept.map(|record| record.hash)).unwrap_or(HashPolicy::Followers),
             deep: request.deep,
