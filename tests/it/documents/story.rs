@@ -18,7 +18,7 @@ const DESK: &str = "/srv/backup";
 pub(super) const QUESTION: &str = "[y]es, [N]o, [d]etails, [a]ll: ";
 
 /// How long a run may be silent, in milliseconds.
-pub(super) const SILENCE: u64 = 60_000;
+pub(super) const SILENCE: u64 = 240_000;
 
 /// Commands on one cluster, one after another, as an operator would type them.
 pub(super) struct Story {
