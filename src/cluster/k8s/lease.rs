@@ -28,8 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one call for the Lease may take, so that a hanging one leaves time for the next.
 const CALL: Duration = Duration::from_secs(3);
 
-/// How often the Lease is deleted at the end, where it changes in between.
-const RELEASES: u32 = 3;
+/// How long it is tried to delete the Lease at the end. It expires by itself soon after.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The Lease of a StatefulSet.
 pub(super) fn name(statefulset: &str) -> String {
@@ -188,12 +188,18 @@ impl Lock {
     pub(in crate::cluster) async fn release(&mut self) {
         let Some(task) = self.held.take() else { return };
         task.abort();
-        // The last renewal may still be on its way and come between reading and deleting.
-        for _ in 0..RELEASES {
-            match self.delete_own().await {
-                Err(trouble) if trouble.kind == TroubleKind::Conflict => {}
-                Err(trouble) => return tracing::debug!(%trouble, "the lock was not released; it expires by itself"),
-                Ok(()) => return,
+        let began = Instant::now();
+        while let Err(trouble) = self.delete_own().await {
+            match trouble.kind {
+                // The last renewal was still on its way and came between reading and deleting.
+                TroubleKind::Conflict => {}
+                TroubleKind::NotFound => return,
+                // Whether it was deleted shows when it is read again.
+                TroubleKind::Lost | TroubleKind::NotYet => tokio::time::sleep(LOOK_EVERY).await,
+                _ => return tracing::debug!(%trouble, "the lock was not released; it expires by itself"),
+            }
+            if began.elapsed() > RELEASE_WITHIN {
+                return tracing::debug!(%trouble, "the lock was not released in time; it expires by itself");
             }
         }
     }
@@ -209,7 +215,7 @@ impl Lock {
             }),
             ..DeleteParams::default()
         };
-        call("release the lock", CALL, self.api.delete(&self.name, &params)).await.map(|_| ())
+        ask("release the lock", CALL, || self.api.delete(&self.name, &params)).await.map(|_| ())
     }
 
     async fn read(&self) -> Result<Option<Lease>, LockError> {
