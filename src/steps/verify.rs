@@ -133,8 +133,10 @@ pub(super) fn first_shortfall(observation: &Observation, goal: &Goal) -> Option<
     if let Some(member) = members.list.iter().find(|member| !member.is_started_voter()) {
         return Some((format!("{} is no started voter", member.called()), Wake::Members));
     }
-    if let Some(seen) = members.list.iter().find_map(|member| member_shortfall(observation, member)) {
-        return Some((seen, Wake::Members));
+    for member in &members.list {
+        if let Some(seen) = member_shortfall(observation, member) {
+            return Some((seen, what_brings_back(observation, member)));
+        }
     }
     if observation.leader().is_none() {
         return Some(("the members do not agree on a leader".to_owned(), Wake::Members));
@@ -143,6 +145,14 @@ pub(super) fn first_shortfall(observation: &Observation, goal: &Goal) -> Option<
         return Some((format!("the alarms could not be read: {reason}"), Wake::Members));
     }
     Rollout::unrest(observation).into_iter().next().map(|seen| (seen, Wake::Kubernetes))
+}
+
+/// A member whose pod is gone, going or coming has nobody to ask: its pod's next event is waited for.
+fn what_brings_back(observation: &Observation, member: &Member) -> Wake {
+    let container = observation.statefulset.template.etcd().map(|(_, container)| container.name.as_str());
+    let state = observation.pod_of(member).filter(|pod| !pod.terminating).zip(container);
+    let runs = state.and_then(|(pod, container)| pod.container(container)).is_some_and(|state| state.running);
+    if runs { Wake::Members } else { Wake::Kubernetes }
 }
 
 fn member_shortfall(observation: &Observation, member: &Member) -> Option<String> {
