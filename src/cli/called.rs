@@ -38,12 +38,17 @@ impl Called {
         }
     }
 
+    /// What is typed to call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Itself => "etcd-scale",
+            Self::Plugin | Self::PluginCompletion => "kubectl etcd-scale",
+        }
+    }
+
     /// What may be said, with the name that usage and help begin with.
     pub(super) fn command(self) -> clap::Command {
-        match self {
-            Self::Itself => Cli::command(),
-            Self::Plugin | Self::PluginCompletion => Cli::command().bin_name("kubectl etcd-scale"),
-        }
+        Cli::command().bin_name(self.name())
     }
 
     /// What was said. Help and wrong usage end the process here.

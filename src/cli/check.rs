@@ -25,7 +25,8 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);
     }
-    console.lead_to(args.target.access.cluster_options());
+    let access = &args.target.access;
+    console.lead_to(access.cluster_options(), access.etcd.options());
     let (mut cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return session::refuse(console, &trouble),

@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(exit::INTERNAL);
         }
     };
-    let code = runtime.block_on(dispatch(cli));
+    let code = runtime.block_on(dispatch(cli, called));
     // A question that was interrupted leaves a thread behind that still reads a line.
     runtime.shutdown_background();
     ExitCode::from(code)
@@ -69,10 +69,10 @@ fn start(verbose: u8) -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the program's threads")
 }
 
-async fn dispatch(cli: Cli) -> u8 {
+async fn dispatch(cli: Cli, called: Called) -> u8 {
     let interrupt = Interrupt::default();
     signals::listen(&interrupt);
-    let mut console = Console::new(cli.output.style(), interrupt.clone());
+    let mut console = Console::new(cli.output.style(), interrupt.clone()).called(called.name());
     let mut command = cli.command;
     if let Some(access) = command.access_mut()
         && let Err(trouble) = session::ask_password(access, &mut console).await

@@ -184,7 +184,7 @@ pub(super) async fn walk(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
-    console.lead_to(target.access.cluster_options());
+    console.lead_to(target.access.cluster_options(), target.access.etcd.options());
     let (mut cluster, observation) = match open(target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return refuse(console, &trouble),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::commands::Commands;
 use super::document::{Document, Lines, VERSION};
 use super::prompt::{Line, read_line, read_password};
 use super::run_report::{ReportFile, ReportHead, RunReport};
@@ -73,8 +74,7 @@ pub struct Console {
     run_report: Option<RunReport>,
     interrupt: Interrupt,
     run: Option<(String, Goal)>,
-    /// Options that lead to the same cluster again, for commands that go on.
-    cluster_options: String,
+    commands: Commands,
     /// Options that go on with the run the way it was begun.
     run_options: String,
     dry_run: bool,
@@ -113,7 +113,7 @@ impl Console {
             run_report: None,
             interrupt,
             run: None,
-            cluster_options: String::new(),
+            commands: Commands::default(),
             run_options: String::new(),
             dry_run: false,
         }
@@ -126,9 +126,17 @@ impl Console {
         self
     }
 
-    /// Commands that are advised from now on carry these options, which lead to the same cluster again.
-    pub fn lead_to(&mut self, cluster_options: String) {
-        self.cluster_options = cluster_options;
+    /// The same for somebody who types this to call the program.
+    #[must_use]
+    pub fn called(mut self, program: &'static str) -> Self {
+        self.commands.program = program;
+        self
+    }
+
+    /// Commands that are advised from now on carry these options, which lead to the same cluster again: `shared` are
+    /// kubectl's as well, `own` are not. Each has a space before it.
+    pub fn lead_to(&mut self, shared: String, own: String) {
+        (self.commands.shared, self.commands.own) = (shared, own);
     }
 
     /// The command that goes on with the run carries these options as well.
@@ -174,7 +182,7 @@ impl Console {
 
     /// Text for people. A reader that has gone away is no error.
     fn say(&mut self, text: &str) {
-        let err = &mut self.err;
+        let (text, err) = (self.commands.typed(text), &mut self.err);
         self.waiting.suspend(|| drop(writeln!(err, "{text}")));
     }
 
@@ -209,7 +217,7 @@ impl Console {
 
     /// Shows the state of the cluster.
     pub fn status(&mut self, observation: &Observation) {
-        let status = Status::of(observation, &self.cluster_options);
+        let status = Status::of(observation, &self.commands);
         self.result(json!(status), &status.text());
     }
 
@@ -220,7 +228,7 @@ impl Console {
         namespace: Option<&str>,
         found: &BTreeMap<(String, String), Result<Observation, Trouble>>,
     ) {
-        let statuses = Statuses::of(found, &self.cluster_options);
+        let statuses = Statuses::of(found, &self.commands);
         match self.style.format {
             Format::Text if found.is_empty() => {
                 let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
@@ -377,9 +385,9 @@ impl Reporter for Console {
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
-                    let text = summary::closing(summary, statefulset, goal, &self.cluster_options, &self.run_options);
+                    let text = summary::closing(summary, statefulset, goal, &self.run_options);
                     if let Some(report) = &mut self.run_report {
-                        report.closing(anstream::adapter::strip_str(&text).to_string());
+                        report.closing(anstream::adapter::strip_str(&self.commands.typed(&text)).to_string());
                     }
                     self.say(&format!("\n{text}"));
                 }

@@ -3,6 +3,7 @@
 //! Text for people goes to standard error, results for programs to standard output.
 
 mod change;
+mod commands;
 mod console;
 mod document;
 mod escape;

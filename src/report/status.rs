@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::commands::Commands;
 use super::escape::escape;
 use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
@@ -28,7 +29,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn of(observation: &Observation, options: &str) -> Self {
+    pub(super) fn of(observation: &Observation, commands: &Commands) -> Self {
         let set = &observation.statefulset;
         let standing = Standing::of(observation);
         let stage = standing.stage;
@@ -54,7 +55,7 @@ impl Status {
         // Where a clone of the repository is, the record cannot know.
         let way = if by_commit { " --gitops DIR" } else { "" };
         let command = |verb: Verb, more: &str| {
-            format!("etcd-scale {} --sts {} -n {}{options}{more}", verb.word(), set.name, set.namespace)
+            format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace)
         };
         let pod = |ordinal: i32| format!(" {}", set.pod_name(ordinal));
         let replaced = record.as_ref().filter(|record| !record.deferred).and_then(|record| record.replaced.as_ref());
@@ -72,6 +73,8 @@ impl Status {
             ),
         };
         let last_resort = broken.is_some();
+        let typed = |command: String| commands.typed(&command).into_owned();
+        let (next, otherwise) = (next.map(typed), otherwise.map(typed));
         Self { standing, facts, next, otherwise, last_resort }
     }
 

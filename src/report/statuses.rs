@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::commands::Commands;
 use super::escape::escape;
 use super::status::Status;
 use super::table::table;
@@ -24,12 +25,12 @@ pub(super) struct Statuses {
 }
 
 impl Statuses {
-    pub(super) fn of(found: &BTreeMap<(String, String), Result<Observation, Trouble>>, options: &str) -> Self {
+    pub(super) fn of(found: &BTreeMap<(String, String), Result<Observation, Trouble>>, commands: &Commands) -> Self {
         let (mut documents, mut lines) = (Vec::new(), Vec::new());
         for ((namespace, name), read) in found {
             let (document, cells) = match read {
                 Ok(observation) => {
-                    let status = Status::of(observation, options);
+                    let status = Status::of(observation, commands);
                     (json!(status), cells(observation, &status))
                 }
                 Err(trouble) => (

@@ -8,12 +8,11 @@ use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb};
 use crate::runbook::{Level, Outcome, Summary};
 
-/// The closing lines. `statefulset` is `namespace/name`; `options` lead to the same cluster again, `way` goes on with the
-/// run the way it was begun.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, options: &str, way: &str) -> String {
-    let again = again(statefulset, goal, &format!("{options}{way}"));
+/// The closing lines. `statefulset` is `namespace/name`; the options `way` go on with the run the way it was begun.
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, way: &str) -> String {
+    let again = again(statefulset, goal, way);
     let mut text = match &summary.outcome {
-        Outcome::Done => done(summary, statefulset, goal, options),
+        Outcome::Done => done(summary, statefulset, goal),
         Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
         Outcome::Paused { before } => {
             let mut text = format!("{} before {before}.", styled(NOTE, "Paused"));
@@ -95,7 +94,7 @@ fn nothing() -> String {
     "Nothing was changed in the cluster.".to_owned()
 }
 
-fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> String {
+fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
     match goal.verb {
         Verb::Check => {
             return format!(
@@ -138,15 +137,14 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, options: &str) -> Str
         let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
         let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
         let next = if goal.to < 3 && goal.verb == Verb::Up {
-            format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace}{options} --to 3")
+            format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace} --to 3")
         } else {
-            format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}{options}")
+            format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}")
         };
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
         if goal.to < 3 && goal.verb == Verb::Up {
-            let now = format!(
-                "or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}{options}"
-            );
+            let now =
+                format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
             let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
         }
     }
@@ -174,12 +172,12 @@ fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
 }
 
 /// The command that goes on with a run.
-fn again(statefulset: &str, goal: &Goal, options: &str) -> String {
+fn again(statefulset: &str, goal: &Goal, way: &str) -> String {
     let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
     let to = match (goal.verb, goal.replaces) {
         (Verb::Up | Verb::Down, _) => format!(" --to {}", goal.to),
         (Verb::Replace, Some(ordinal)) => format!(" {name}-{ordinal}"),
         _ => String::new(),
     };
-    escape(&format!("etcd-scale {} --sts {name} -n {namespace}{options}{to}", goal.verb.word())).into_owned()
+    escape(&format!("etcd-scale {} --sts {name} -n {namespace}{way}{to}", goal.verb.word())).into_owned()
 }

@@ -135,7 +135,7 @@ impl UserName {
 impl EtcdAccess {
     /// The options that lead to the same members again, as they are typed, each with a space before it. What stands in
     /// variables is there again.
-    fn options(&self) -> String {
+    pub(in crate::cli) fn options(&self) -> String {
         let given = |variable: &str| std::env::var_os(variable).is_some();
         let file = |option: &str, variable: &str, file: &Option<PathBuf>| {
             let file = file.as_ref().filter(|_| !given(variable))?;
@@ -176,11 +176,11 @@ impl EtcdAccess {
 }
 
 impl ClusterAccess {
-    /// The options that lead to the same cluster again, as they are typed, each with a space before it.
+    /// The options of kubectl's that lead to the same cluster again, as they are typed, each with a space before it.
     pub(in crate::cli) fn cluster_options(&self) -> String {
         let kubeconfig = self.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display()));
         let context = self.context.as_ref().map(|context| format!(" --context {context}"));
-        [kubeconfig, context, Some(self.etcd.options())].into_iter().flatten().collect()
+        [kubeconfig, context].into_iter().flatten().collect()
     }
 
     pub(in crate::cli) fn connection(&self) -> Connection {
