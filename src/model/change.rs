@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    CommandEdit, CommandPart, FileEdit, MemberId, Observation, Patched, Raise, Record, partition_of, patch_operations,
-    strategy_is_on_delete,
+    CommandEdit, CommandPart, FileEdit, MemberId, Observation, Patched, RUN_ANNOTATION_POINTER, Raise, Record,
+    partition_of, patch_operations, strategy_is_on_delete,
 };
 
 /// What stands for the database's revision in the name of a snapshot that is yet to be written.
@@ -339,7 +339,8 @@ impl Change {
         matches!(self, Self::OpenRun { .. } | Self::DeferRollout { .. } | Self::NoteUsedPath { .. } | Self::CloseRun)
     }
 
-    /// The kubectl or etcdctl command that would do the same.
+    /// The kubectl or etcdctl command that would do the same in the cluster. What it notes in the run's own record
+    /// besides is left out: a change made by hand belongs to no run.
     pub fn command(&self, observation: &Observation) -> String {
         let set = &observation.statefulset;
         let (name, namespace) = (&set.name, &set.namespace);
@@ -388,8 +389,11 @@ impl Change {
             | Self::LowerPartition { .. }
             | Self::DeferRollout { .. }
             | Self::CloseRun => {
-                let operations = Value::Array(patch_operations(self, observation).unwrap_or_default());
-                let text = operations.to_string().replace('\'', "'\\''");
+                let mut operations = patch_operations(self, observation).unwrap_or_default();
+                if !self.is_bookkeeping() {
+                    operations.retain(|operation| operation["path"] != RUN_ANNOTATION_POINTER);
+                }
+                let text = Value::Array(operations).to_string().replace('\'', "'\\''");
                 format!("kubectl patch statefulset -n {namespace} {name} --type=json -p '{text}'")
             }
         }

@@ -160,15 +160,17 @@ fn details(change: &Change, reason: &str, command: &str, undo: &str, by: usize) 
     lines.push(format!("undo     {undo}"));
     lines.extend(diff(change));
     let text = indented(by, &lines.join("\n"));
-    let colored = |line: &str| {
-        let style = match line.trim_start().as_bytes() {
-            [b'+', b' ', ..] => GOOD,
-            [b'-', b' ', ..] => BAD,
-            _ => DIM,
-        };
-        format!("{style}{line}{style:#}")
-    };
     text.lines().map(colored).collect::<Vec<_>>().join("\n")
+}
+
+/// A line of a diff, or of what is said beside it.
+fn colored(line: &str) -> String {
+    let style = match line.trim_start().as_bytes() {
+        [b'+', b' ', ..] => GOOD,
+        [b'-', b' ', ..] => BAD,
+        _ => DIM,
+    };
+    format!("{style}{line}{style:#}")
 }
 
 /// The question before a change.
@@ -176,7 +178,7 @@ pub(super) fn question(proposal: &Proposal) -> String {
     let mut text = format!("    {} {}", styled(BOLD, "?"), styled(BOLD, &proposal.change.sentence()));
     let _ = write!(text, "\n      {}", styled(DIM, &format!("because {}", proposal.reason)));
     for line in diff(&proposal.change) {
-        let _ = write!(text, "\n      {}", escape(&line));
+        let _ = write!(text, "\n      {}", colored(&escape(&line)));
     }
     text
 }

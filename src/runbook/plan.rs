@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Apply, SavedSnapshot, Step, Trail, Verdict};
-use crate::model::{Change, Fact, Goal, Observation, Record, patch_operations};
+use crate::model::{Change, Fact, Goal, MemberId, Observation, Record, patch_operations};
 
 /// How far a plan may go; a cluster of nine needs under a hundred.
 const MOST_MOVES: usize = 2_000;
@@ -68,7 +68,8 @@ pub enum PlanEnd {
 
 /// Walks `steps` from an observation. Pure: looks are answered with what is assumed.
 pub fn plan(steps: &[Box<dyn Step>], observation: &Observation, goal: &Goal, trail: &Trail) -> Plan {
-    let mut walk = Walk { observation: observation.clone(), trail: trail.clone(), changes: Vec::new() };
+    let known = ids(observation).collect();
+    let mut walk = Walk { observation: observation.clone(), trail: trail.clone(), known, changes: Vec::new() };
     for step in steps {
         if let Some(end) = walk.step(step.as_ref(), goal) {
             return Plan { changes: walk.changes, end };
@@ -81,9 +82,18 @@ pub fn plan(steps: &[Box<dyn Step>], observation: &Observation, goal: &Goal, tra
     Plan { changes: walk.changes, end: PlanEnd::Reached { deferred } }
 }
 
+fn ids(observation: &Observation) -> impl Iterator<Item = MemberId> {
+    observation.members.known().into_iter().flat_map(|members| members.list.iter().map(|member| member.id))
+}
+
+/// Stands for the id that etcd will have given the new member.
+const NEW_ID: &str = "NEW_MEMBER_ID";
+
 struct Walk {
     observation: Observation,
     trail: Trail,
+    /// The members that there were before anything was foreseen.
+    known: Vec<MemberId>,
     changes: Vec<Planned>,
 }
 
@@ -139,11 +149,15 @@ impl Walk {
             }
             _ => Apply::Applied,
         };
+        let mut command = change.command(&self.observation);
+        for foreseen in ids(&self.observation).filter(|id| !self.known.contains(id)) {
+            command = command.replace(&foreseen.to_string(), NEW_ID);
+        }
         self.changes.push(Planned {
             step,
             sentence: change.sentence(),
             reason: reason.to_owned(),
-            command: change.command(&self.observation),
+            command,
             undo: change.undo(),
             patch: patch_operations(change, &self.observation),
             change: change.clone(),
