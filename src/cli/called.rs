@@ -1,6 +1,6 @@
 //! The names that this program goes by: its own, and the two under which kubectl runs it as a plugin.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -51,6 +51,28 @@ impl Called {
         Cli::command().bin_name(self.name())
     }
 
+    /// What was typed, for people to read and to paste: quoted where a shell needs it, and without a password.
+    pub(super) fn line(self) -> String {
+        self.line_of(std::env::args_os().skip(1))
+    }
+
+    fn line_of(self, arguments: impl Iterator<Item = OsString>) -> String {
+        let mut line = self.name().to_owned();
+        let mut names_user = false;
+        for argument in arguments {
+            let argument = argument.to_string_lossy();
+            let shown = if names_user || argument.starts_with("--user=") {
+                argument.split_once(':').map_or(&*argument, |(name, _)| name)
+            } else {
+                &argument
+            };
+            names_user = argument == "--user";
+            line.push(' ');
+            line.push_str(&shlex::try_quote(shown).unwrap_or_default());
+        }
+        line
+    }
+
     /// What was said. Help and wrong usage end the process here.
     pub(super) fn parse(self) -> Cli {
         let mut command = self.command();
@@ -62,6 +84,17 @@ impl Called {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_is_what_was_typed_but_for_a_password() {
+        for (typed, line) in [
+            (["up", "--sts", "a b", "--yes"].as_slice(), "kubectl etcd-scale up --sts 'a b' --yes"),
+            (&["up", "--user", "root:se:cret", "-n", "a:b"], "kubectl etcd-scale up --user root -n a:b"),
+            (&["up", "--user=root:secret"], "kubectl etcd-scale up '--user=root'"),
+        ] {
+            assert_eq!(Called::Plugin.line_of(typed.iter().map(OsString::from)), line);
+        }
+    }
 
     #[test]
     fn the_name_tells_who_calls() {

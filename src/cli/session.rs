@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::args::{ClusterAccess, DryRun, Running, Storage, Target};
+use super::called::Called;
 use super::exit;
 use crate::cluster::{Cluster, Password};
 use crate::gitops::{Repository, WithRepository};
@@ -128,7 +129,7 @@ pub(super) async fn open(target: &Target, request: &Request) -> Result<(Cluster,
     let observation = cluster.observe(Depth::Whole).await?;
     if observation.statefulset.template.etcd().is_none() {
         return Err(Trouble::new(TroubleKind::Refused, crate::steps::not_etcd(&observation.statefulset))
-            .advise("name the StatefulSet that runs etcd with --sts"));
+            .advise("name the StatefulSet that runs etcd with --sts, and its container with --container"));
     }
     Ok((cluster, observation))
 }
@@ -163,7 +164,12 @@ pub(super) fn report(
         Some(namespace) => format!("{namespace}/{}", target.sts),
         None => target.sts.clone(),
     };
-    let head = ReportHead { verb: request.verb.word(), statefulset, operator: request.operator.clone() };
+    let head = ReportHead {
+        verb: request.verb.word(),
+        statefulset,
+        operator: request.operator.clone(),
+        command: Called::now().line(),
+    };
     console.report_to(running.report.clone(), head)
 }
 

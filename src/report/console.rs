@@ -325,8 +325,12 @@ impl Console {
     pub fn write_report(&mut self, exit_code: u8) -> bool {
         self.waiting.clear();
         let Some(report) = self.run_report.take() else { return true };
+        let files = report.files();
         match report.end(exit_code, (self.clock)()) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.note(&format!("The report is in {}", escape(&files)));
+                true
+            }
             Err(trouble) => {
                 self.say(&format!("{} {}", styled(BAD, "error:"), escape(&trouble.message)));
                 false

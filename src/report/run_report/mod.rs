@@ -102,6 +102,8 @@ pub struct ReportHead {
     pub statefulset: String,
     /// `user@host`.
     pub operator: String,
+    /// What the operator typed.
+    pub command: String,
 }
 
 /// A report in the making, and the files that are to hold it.
@@ -156,6 +158,11 @@ impl RunReport {
             not_begun: None,
         };
         Ok(Self { files, report })
+    }
+
+    /// The names of its files, for a sentence.
+    pub(super) fn files(&self) -> String {
+        self.files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>().join(" and ")
     }
 
     /// The API server that was reached.

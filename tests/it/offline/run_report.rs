@@ -37,7 +37,12 @@ async fn reported_in(mut world: Foreseen, options: Options) -> [String; 3] {
     let mut console = Console::writing_to(quiet, Interrupt::default(), Box::new(io::sink()), Box::new(io::sink()));
     console = console.by_clock(clock);
     let files = NAMES.map(|name| ReportFile::named(directory.path().join(name)).unwrap());
-    let head = ReportHead { verb: "up", statefulset: "rok/rok-etcd".into(), operator: "ops@desk".into() };
+    let head = ReportHead {
+        verb: "up",
+        statefulset: "rok/rok-etcd".into(),
+        operator: "ops@desk".into(),
+        command: "etcd-scale up --sts rok-etcd -n rok --yes".into(),
+    };
     console.report_to(files.to_vec(), head).unwrap();
     console.reached("https://10.0.0.1:6443");
     let goal = Goal::resolve(&up_to(observation.statefulset.replicas + 1, "run"), &observation).unwrap();
@@ -195,7 +200,7 @@ fn the_name_says_the_form() {
 fn a_file_that_cannot_be_written_is_told_of_at_once() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("taken.html")).unwrap();
-    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into() };
+    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into(), command: "d".into() };
     for name in ["none/report.html", "taken.html"] {
         let file = ReportFile::named(directory.path().join(name)).unwrap();
         let mut console =
@@ -212,7 +217,7 @@ fn one_that_cannot_be_written_keeps_no_other_from_it() {
     fs::create_dir(&gone).unwrap();
     let (first, second) = (gone.join("report.md"), directory.path().join("report.md"));
     let files = [&first, &second].map(|path| ReportFile::named(path).unwrap());
-    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into() };
+    let head = ReportHead { verb: "up", statefulset: "a/b".into(), operator: "c".into(), command: "d".into() };
     let mut console =
         Console::writing_to(Style::default(), Interrupt::default(), Box::new(io::sink()), Box::new(io::sink()));
     console.report_to(files.to_vec(), head).unwrap();
