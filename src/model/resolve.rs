@@ -248,7 +248,7 @@ impl Goal {
         if size < 2 {
             return Err(GoalRefusal::Refused {
                 fact: "it is the only member, so there is no other to get the data from".to_owned(),
-                advice: "restore a snapshot instead: etcdutl snapshot restore".to_owned(),
+                advice: "restore a snapshot instead: etcdutl snapshot restore (etcdctl before 3.5)".to_owned(),
             });
         }
         let goal = Self::of(request, size, size, None, record.map(|record| record.strategy));

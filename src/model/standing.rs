@@ -22,6 +22,9 @@ pub struct Standing {
     pub quorum: bool,
     /// Members and pods, in ordinal order.
     pub members: Vec<StandingMember>,
+    /// Claims of no pod and no member, in ordinal order: what an earlier member left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leftover_claims: Vec<String>,
     /// Why the member list is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members_unknown: Option<String>,
@@ -84,6 +87,7 @@ impl Standing {
             cluster_id: members.map(|members| members.cluster.to_string()),
             quorum: members.is_some_and(|members| members.by_quorum),
             members: rows,
+            leftover_claims: leftover_claims(observation),
             members_unknown: observation.members.reason().map(str::to_owned),
         }
     }
@@ -93,6 +97,25 @@ impl Standing {
         let word = serde_json::to_value(self.stage).ok().and_then(|word| word.as_str().map(str::to_owned));
         word.unwrap_or_default()
     }
+}
+
+/// Nothing is called left over where it is not known who the members are.
+fn leftover_claims(observation: &Observation) -> Vec<String> {
+    let set = &observation.statefulset;
+    let (Some(claims), Some(_)) = (observation.claims.known(), observation.members.known()) else { return Vec::new() };
+    let used = |ordinal: i32| {
+        set.ordinals(set.replicas).contains(&ordinal)
+            || observation.pod(ordinal).is_some()
+            || observation.member_of_ordinal(ordinal).is_some()
+    };
+    let mut left: Vec<(i32, String)> = claims
+        .iter()
+        .filter(|claim| !claim.terminating)
+        .filter_map(|claim| Some((claim.name.rsplit_once('-')?.1.parse().ok()?, claim.name.clone())))
+        .filter(|(ordinal, _)| !used(*ordinal))
+        .collect();
+    left.sort();
+    left.into_iter().map(|(_, name)| name).collect()
 }
 
 fn row(observation: &Observation, member: &Member) -> StandingMember {

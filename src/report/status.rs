@@ -9,7 +9,8 @@ use super::escape::escape;
 use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{
-    Fact, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change, replaceable,
+    Fact, Lock, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
+    quorum_after_losing_one, replaceable,
 };
 
 /// What `status` shows.
@@ -23,9 +24,12 @@ pub(super) struct Status {
     /// What can be done instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     otherwise: Option<String>,
-    /// Whether that is for a member that cannot be brought back.
+    /// Where that is the better choice.
     #[serde(skip)]
-    last_resort: bool,
+    otherwise_where: Option<&'static str>,
+    /// Who holds the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Lock>,
 }
 
 impl Status {
@@ -63,19 +67,38 @@ impl Status {
         let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
         let replace = |ordinal: i32| command(Verb::Replace, &pod(ordinal));
         let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
-        let (next, otherwise) = match broken {
-            Some((ordinal, true)) => (Some(replace(ordinal)), None),
+        // A restart of one of two leaves no quorum, so `settle` refuses it by itself.
+        let voters = observation.members.known().map_or(0, |members| members.voters().count());
+        let too_few = stage == Stage::Deferred && !quorum_after_losing_one(voters);
+        let scaled_away = |ordinal: i32| !set.ordinals(set.replicas).contains(&ordinal);
+        let (next, otherwise, otherwise_where) = match broken {
+            // Somebody lowered replicas and left the member: its data waits for the pod.
+            Some((ordinal, _)) if scaled_away(ordinal) => {
+                let replicas = ordinal - set.start + 1;
+                let scale =
+                    format!("kubectl scale statefulset -n {} {} --replicas={replicas}", set.namespace, set.name);
+                (Some(scale), None, None)
+            }
+            Some((ordinal, true)) => (Some(replace(ordinal)), None, None),
             // Replacing deletes what it holds, so it comes last.
-            Some((ordinal, false)) => (Some(look_at(observation, ordinal)), Some(replace(ordinal))),
+            Some((ordinal, false)) => {
+                (Some(look_at(observation, ordinal)), Some(replace(ordinal)), Some("if it cannot be brought back"))
+            }
+            None if too_few => (
+                Some(command(Verb::Up, " --to 3")),
+                Some(command(Verb::Settle, " --rollout now")),
+                Some("with a gap without quorum"),
+            ),
             None => (
                 stage.verb(record.as_ref()).map(|verb| command(verb, &way)),
                 (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")),
+                None,
             ),
         };
-        let last_resort = broken.is_some();
+        let lock = observation.lock.known().cloned().flatten().filter(|lock| !lock.holder.is_empty());
         let typed = |command: String| commands.typed(&command).into_owned();
         let (next, otherwise) = (next.map(typed), otherwise.map(typed));
-        Self { standing, facts, next, otherwise, last_resort }
+        Self { standing, facts, next, otherwise, otherwise_where, lock }
     }
 
     /// The first that is not as it should be; none where all is well.
@@ -121,12 +144,25 @@ impl Status {
                 styled(DIM, &format!("-> {}", fact.advice))
             );
         }
+        if let Some(lock) = &self.lock {
+            let _ = write!(
+                text,
+                "\nlock: held by {}, renewed at {} by its clock; it counts for {} s",
+                escape(&lock.holder),
+                escape(&lock.renewed),
+                lock.duration_seconds
+            );
+        }
+        if !standing.leftover_claims.is_empty() {
+            let claims = standing.leftover_claims.join(", ");
+            let _ = write!(text, "\nleft over: {}, of no member; the next scale-up wants it gone", escape(&claims));
+        }
         if let Some(next) = &self.next {
             let _ = write!(text, "\nnext: {}", escape(next));
         }
         if let Some(otherwise) = &self.otherwise {
-            let when = if self.last_resort { ", if it cannot be brought back" } else { "" };
-            let _ = write!(text, "\n  or{when}: {}", escape(otherwise));
+            let place = self.otherwise_where.map(|place| format!(", {place}")).unwrap_or_default();
+            let _ = write!(text, "\n  or{place}: {}", escape(otherwise));
         }
         text
     }

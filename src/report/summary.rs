@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
-use crate::model::{Change, Goal, Verb};
+use crate::model::{Change, Goal, Verb, quorum_after_losing_one};
 use crate::runbook::{Level, Outcome, Summary};
 
 /// The closing lines. `statefulset` is `namespace/name`; the options `way` go on with the run the way it was begun.
@@ -136,17 +136,26 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
     if summary.deferred {
         let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
         let _ = write!(text, "\n  remains   the older members run the old template, guarded by the partition");
-        let next = if goal.to < 3 && goal.verb == Verb::Up {
+        let too_few = !quorum_after_losing_one(usize::try_from(goal.to).unwrap_or_default());
+        let next = if too_few {
             format!("grow on, which brings it along: etcd-scale up --sts {name} -n {namespace} --to 3")
         } else {
             format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}")
         };
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
-        if goal.to < 3 && goal.verb == Verb::Up {
+        if too_few {
             let now =
                 format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
             let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
         }
+    }
+    if !summary.after.leftover_claims.is_empty() {
+        let namespace = statefulset.split_once('/').unwrap_or_default().0;
+        let claims = &summary.after.leftover_claims;
+        let label = if summary.deferred { "" } else { "remains" };
+        let _ = write!(text, "\n  {label:<9} {}, which the next scale-up wants gone", escape(&claims.join(", ")));
+        let delete = format!("when its data is not needed: kubectl delete pvc -n {namespace} {}", claims.join(" "));
+        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {delete}")));
     }
     text
 }
