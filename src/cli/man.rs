@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
+use clap_mangen::Man as Page;
+use clap_mangen::roff::{Roff, roman};
 
 use super::args::{Cli, Man};
 use super::{exit, session};
@@ -31,21 +33,49 @@ fn write(args: &Man) -> io::Result<()> {
         std::fs::create_dir_all(directory)?;
         return each(&command, directory);
     }
-    let mut text = Vec::new();
-    page(&command).render(&mut text)?;
-    report::output(&text);
+    report::output(&page(&command)?.1);
     Ok(())
 }
 
 /// Writes the page of a command, and those of the commands below it.
 fn each(command: &Command, directory: &Path) -> io::Result<()> {
-    page(command).generate_to(directory)?;
+    let (name, text) = page(command)?;
+    std::fs::write(directory.join(name), text)?;
     command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| each(below, directory))
 }
 
-/// What `clap_mangen` would say itself names the verb alone, and takes the source for the date, which a build that can be
-/// repeated has none of.
-fn page(command: &Command) -> clap_mangen::Man {
+/// The name of a page's file, and its text. `clap_mangen` itself would name the verb alone as the source, ask for a date,
+/// which a build that can be repeated has none of, list every option in the synopsis without its value, and head what
+/// comes after the help with EXTRA.
+fn page(command: &Command) -> io::Result<(String, Vec<u8>)> {
     let source = concat!("etcd-scale ", env!("CARGO_PKG_VERSION"));
-    clap_mangen::Man::new(command.clone()).date("\"\"").source(source).manual("etcd-scale")
+    let page = Page::new(command.clone()).date("\"\"").source(source).manual("etcd-scale");
+    let mut text = Vec::new();
+    page.render_title(&mut text)?;
+    page.render_name_section(&mut text)?;
+    let usage = command.clone().render_usage().to_string();
+    section("SYNOPSIS", usage.trim_start_matches("Usage: "), &mut text)?;
+    page.render_description_section(&mut text)?;
+    page.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        page.render_subcommands_section(&mut text)?;
+    }
+    if let Some(after) = command.get_after_long_help().or(command.get_after_help()) {
+        let heading = if command.has_subcommands() { "EXIT STATUS" } else { "NOTES" };
+        section(heading, &after.to_string(), &mut text)?;
+    }
+    Ok((page.get_filename(), text))
+}
+
+/// A section whose lines stay lines.
+fn section(heading: &str, text: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", [heading]);
+    for (index, line) in text.lines().enumerate() {
+        if index > 0 {
+            roff.control("br", []);
+        }
+        roff.text([roman(line)]);
+    }
+    roff.to_writer(page)
 }
