@@ -33,8 +33,10 @@ pub(super) async fn run(args: Snapshot, console: &mut Console, interrupt: Interr
             exit::DONE
         }
         Err(trouble) => {
-            console.refused(&trouble, exit::FAILED);
-            exit::FAILED
+            // A file that is there already is refused before anything is read.
+            let code = if trouble.kind == TroubleKind::Refused { exit::REFUSED } else { exit::FAILED };
+            console.refused(&trouble, code);
+            code
         }
     }
 }

@@ -301,9 +301,9 @@ impl Console {
     /// Shows how to reach a sandbox that stays.
     pub fn sandbox_started(&mut self, kubeconfig: &Path) {
         let file = kubeconfig.display().to_string();
-        self.note("The sandbox is up. To reach it, and to end it:");
-        self.note("  etcd-scale sandbox down");
+        self.note("The sandbox is up. To reach it:");
         self.result(json!({"kubeconfig": file}), &format!("export KUBECONFIG={}", escape(&file)));
+        self.note("To end it: etcd-scale sandbox down");
     }
 
     /// Tells whoever started this process that the sandbox is up.

@@ -101,6 +101,11 @@ impl Step for PatchStatefulSet {
 
 /// Says that no container runs etcd, and what there is instead.
 pub fn not_etcd(set: &StatefulSet) -> String {
-    let images: Vec<_> = set.template.containers.iter().map(|container| container.image.as_str()).collect();
-    format!("StatefulSet {}/{} does not run etcd; its images are {}", set.namespace, set.name, images.join(", "))
+    let containers = set.template.containers.iter();
+    let containers: Vec<_> = containers.map(|container| format!("{} ({})", container.name, container.image)).collect();
+    let what = match &set.template.named {
+        Some(name) => format!("has no container {name}"),
+        None => "does not run etcd".to_owned(),
+    };
+    format!("StatefulSet {}/{} {what}; its containers are {}", set.namespace, set.name, containers.join(", "))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::time;
 use crate::model::{
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Running {
 
     /// Write a report of the run, however it ends: a page (.html), text for a ticket (.md) or data (.json). A file of that
     /// name is replaced; may be repeated
-    #[arg(long, value_name = "FILE", value_parser = report_file)]
+    #[arg(long, value_name = "FILE", value_parser = report_file, value_hint = ValueHint::FilePath)]
     pub(in crate::cli) report: Vec<ReportFile>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Sandbox {
@@ -43,7 +43,7 @@ pub(in crate::cli) enum SandboxVerb {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SandboxStart {
     /// A manifest to apply: rok, puls8, or a file; may be repeated
-    #[arg(short, long, value_name = "MANIFEST")]
+    #[arg(short, long, value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) filename: Vec<String>,
 
     /// The etcd program; etcdctl is taken from beside it [default: from the PATH]

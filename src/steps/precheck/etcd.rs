@@ -64,7 +64,10 @@ fn members(context: Context<'_>) -> Vec<Finding> {
         );
     }
     if leaving.is_some() {
-        return check.end(format!("{} other voters, all started and healthy", voters.saturating_sub(1 - gone)));
+        return check.end(match voters.saturating_sub(1 - gone) {
+            1 => "1 other voter, started and healthy".to_owned(),
+            others => format!("{others} other voters, all started and healthy"),
+        });
     }
     check.end(format!("{voters} voters, all started and healthy, one leader, one cluster, no learner, no alarm"))
 }
