@@ -33,7 +33,7 @@ pub(super) async fn run(args: Snapshot, console: &mut Console, interrupt: Interr
             exit::DONE
         }
         Err(trouble) => {
-            // A file that is there already is refused before anything is read.
+            // By this machine: the file is there already, or cannot be written.
             let code = if trouble.kind == TroubleKind::Refused { exit::REFUSED } else { exit::FAILED };
             console.refused(&trouble, code);
             code

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Known, Member, MemberStatus, Observation, Pod, PodPhase, Stage};
+use super::{Known, Member, MemberStatus, Observation, Pod, PodPhase, Stage, ordinal_of};
 
 /// What stands at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,7 +22,8 @@ pub struct Standing {
     pub quorum: bool,
     /// Members and pods, in ordinal order.
     pub members: Vec<StandingMember>,
-    /// Claims of no pod and no member, in ordinal order: what an earlier member left.
+    /// Claims of no pod and no member, in ordinal order: what an earlier member left. A run that is half-way may see to
+    /// its own, so there are none as long as it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftover_claims: Vec<String>,
     /// Why the member list is not known.
@@ -87,7 +88,11 @@ impl Standing {
             cluster_id: members.map(|members| members.cluster.to_string()),
             quorum: members.is_some_and(|members| members.by_quorum),
             members: rows,
-            leftover_claims: leftover_claims(observation),
+            leftover_claims: if matches!(stage, Stage::AtRest | Stage::Deferred) {
+                leftover_claims(observation)
+            } else {
+                Vec::new()
+            },
             members_unknown: observation.members.reason().map(str::to_owned),
         }
     }
@@ -99,14 +104,15 @@ impl Standing {
     }
 }
 
-/// Nothing is called left over where it is not known who the members are.
+/// Nothing is called left over where it is not known who the members are, and which pod each of them lives in.
 fn leftover_claims(observation: &Observation) -> Vec<String> {
     let set = &observation.statefulset;
-    let (Some(claims), Some(_)) = (observation.claims.known(), observation.members.known()) else { return Vec::new() };
+    let Some(members) = observation.members.known().filter(|members| members.by_quorum) else { return Vec::new() };
+    let place = |member: &Member| member.peer_urls.iter().find_map(|url| ordinal_of(url, &set.name));
+    let Some(places) = members.list.iter().map(place).collect::<Option<Vec<i32>>>() else { return Vec::new() };
+    let Some(claims) = observation.claims.known() else { return Vec::new() };
     let used = |ordinal: i32| {
-        set.ordinals(set.replicas).contains(&ordinal)
-            || observation.pod(ordinal).is_some()
-            || observation.member_of_ordinal(ordinal).is_some()
+        set.ordinals(set.replicas).contains(&ordinal) || observation.pod(ordinal).is_some() || places.contains(&ordinal)
     };
     let mut left: Vec<(i32, String)> = claims
         .iter()

@@ -1,6 +1,9 @@
-//! Commands in texts, as their reader has to type them to reach the same cluster with the same program.
+//! Commands that are advised, as their reader has to type them to reach the same cluster with the same program.
 
 use std::borrow::Cow;
+
+use crate::model::Fact;
+use crate::runbook::{Event, Finding, Outcome, Plan, PlanEnd, Trouble};
 
 /// The name by which texts call this program.
 const OWN: &str = "etcd-scale";
@@ -29,11 +32,16 @@ impl Default for Commands {
 }
 
 impl Commands {
-    /// A text with the commands in it as they have to be typed: without the options, a command that is pasted would go
-    /// to whatever cluster the kubeconfig names at that time.
-    pub(super) fn typed<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.program == OWN && self.shared.is_empty() && self.own.is_empty() {
-            return Cow::Borrowed(text);
+    /// Whether commands are to be typed just as they are.
+    fn change_nothing(&self) -> bool {
+        self.program == OWN && self.shared.is_empty() && self.own.is_empty()
+    }
+
+    /// An advice, with the commands in it as they have to be typed: without the options, a command that is pasted would
+    /// go to whatever cluster the kubeconfig names at that time.
+    pub(super) fn typed(&self, text: &str) -> String {
+        if self.change_nothing() {
+            return text.to_owned();
         }
         let everything = [self.shared.as_str(), self.own.as_str()].concat();
         let named = [
@@ -61,7 +69,75 @@ impl Commands {
                 None => typed.push_str(word),
             }
         }
-        Cow::Owned(typed)
+        typed
+    }
+
+    /// The command for a change. What it carries in quotes goes into the cluster as it is.
+    pub(super) fn command(&self, command: &str) -> String {
+        match (command.find('\''), command.rfind('\'')) {
+            (Some(first), Some(last)) => {
+                [&self.typed(&command[..first]), &command[first..=last], &self.typed(&command[last + 1..])].concat()
+            }
+            _ => self.typed(command),
+        }
+    }
+
+    /// The same event, with every command that it advises as it has to be typed.
+    pub(super) fn in_event<'a>(&self, event: &'a Event) -> Cow<'a, Event> {
+        if self.change_nothing() {
+            return Cow::Borrowed(event);
+        }
+        let mut event = event.clone();
+        match &mut event {
+            Event::Planned { plan } => self.plan(plan),
+            Event::ChangeStarted { command, .. } => *command = self.command(command),
+            Event::ChangeFailed { trouble, .. }
+            | Event::ObserveFailed { trouble }
+            | Event::Rehearsed { trouble: Some(trouble), .. } => self.trouble(trouble),
+            Event::StepDone { findings, .. } => self.findings(findings),
+            Event::RunEnded { summary } => {
+                summary.plan.iter_mut().for_each(|plan| self.plan(plan));
+                match &mut summary.outcome {
+                    Outcome::Refused { facts, findings, .. } => {
+                        self.facts(facts);
+                        self.findings(findings);
+                    }
+                    Outcome::Failed { trouble, .. } => self.trouble(trouble),
+                    Outcome::TimedOut { way_out: advice, .. } | Outcome::Contradiction { advice, .. } => {
+                        *advice = self.typed(advice);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Cow::Owned(event)
+    }
+
+    fn plan(&self, plan: &mut Plan) {
+        for planned in &mut plan.changes {
+            planned.command = self.command(&planned.command);
+            planned.undo = self.typed(&planned.undo);
+        }
+        if let PlanEnd::Refused { facts, .. } = &mut plan.end {
+            self.facts(facts);
+        }
+    }
+
+    pub(super) fn facts(&self, facts: &mut [Fact]) {
+        for fact in facts {
+            fact.advice = self.typed(&fact.advice);
+        }
+    }
+
+    pub(super) fn trouble(&self, trouble: &mut Trouble) {
+        trouble.advice = trouble.advice.as_deref().map(|advice| self.typed(advice));
+    }
+
+    fn findings(&self, findings: &mut [Finding]) {
+        for finding in findings {
+            finding.advice = finding.advice.as_deref().map(|advice| self.typed(advice));
+        }
     }
 }
 
@@ -95,6 +171,15 @@ mod tests {
         ] {
             assert_eq!(commands.typed(text), typed);
             assert_eq!(Commands::default().typed(text), text);
+        }
+        for (command, typed) in [
+            (
+                "kubectl patch statefulset -n a b -p '{\"args\":\"kubectl get it'\\''s\"}'",
+                "kubectl patch --context lab statefulset -n a b -p '{\"args\":\"kubectl get it'\\''s\"}'",
+            ),
+            ("echo '{}' | kubectl create -f -", "echo '{}' | kubectl create --context lab -f -"),
+        ] {
+            assert_eq!(commands.command(command), typed);
         }
     }
 }

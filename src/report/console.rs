@@ -182,7 +182,7 @@ impl Console {
 
     /// Text for people. A reader that has gone away is no error.
     fn say(&mut self, text: &str) {
-        let (text, err) = (self.commands.typed(text), &mut self.err);
+        let err = &mut self.err;
         self.waiting.suspend(|| drop(writeln!(err, "{text}")));
     }
 
@@ -254,6 +254,7 @@ impl Console {
 
     /// Says that the cluster is there already.
     pub fn nothing_to_do(&mut self, why: &str) {
+        let why = &self.commands.typed(why);
         if let Some(report) = &mut self.run_report {
             report.not_begun("nothing-to-do", why, None);
         }
@@ -268,6 +269,8 @@ impl Console {
     /// Says why a verb did not come about.
     pub fn refused(&mut self, trouble: &Trouble, exit_code: u8) {
         self.waiting.clear();
+        let mut trouble = trouble.clone();
+        self.commands.trouble(&mut trouble);
         let advice = trouble.advice.as_ref().map(|advice| format!("\n  {}", styled(DIM, &format!("-> {advice}"))));
         self.say(&format!("{} {}{}", styled(BAD, "error:"), escape(&trouble.message), advice.unwrap_or_default()));
         let outcome = match exit_code {
@@ -294,7 +297,8 @@ impl Console {
     /// Says something to people that is neither an event nor a result.
     pub fn note(&mut self, text: &str) {
         if !self.style.quiet {
-            self.say(text);
+            let text = self.commands.typed(text);
+            self.say(&text);
         }
     }
 
@@ -353,6 +357,7 @@ impl Reporter for Console {
     fn report(&mut self, event: &Event) {
         // The report and the events have the same times.
         let now = (self.clock)();
+        let event = &*self.commands.in_event(event);
         match self.style.format {
             Format::Ndjson => self.print_line(event, now),
             Format::Json => self.document.hear(event),
@@ -389,9 +394,9 @@ impl Reporter for Console {
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
-                    let text = summary::closing(summary, statefulset, goal, &self.run_options);
+                    let text = summary::closing(summary, statefulset, goal, &self.run_options, &self.commands);
                     if let Some(report) = &mut self.run_report {
-                        report.closing(anstream::adapter::strip_str(&self.commands.typed(&text)).to_string());
+                        report.closing(anstream::adapter::strip_str(&text).to_string());
                     }
                     self.say(&format!("\n{text}"));
                 }
@@ -421,7 +426,7 @@ impl Reporter for Console {
             match read_line(&self.interrupt).await {
                 Line::Reply(reply) => return reply,
                 Line::Details => {
-                    let command = proposal.change.command(observation);
+                    let command = self.commands.command(&proposal.change.command(observation));
                     self.say(&text::question_details(proposal, &command));
                 }
                 Line::Other => self.say("      Please answer yes, no, details or all."),

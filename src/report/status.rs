@@ -9,7 +9,7 @@ use super::escape::escape;
 use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{
-    Fact, Lock, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
+    Fact, Lock, Members, Observation, Record, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
     quorum_after_losing_one, replaceable,
 };
 
@@ -20,6 +20,20 @@ pub(super) struct Status {
     #[serde(flatten)]
     pub(super) standing: Standing,
     facts: Vec<Fact>,
+    #[serde(flatten)]
+    pub(super) way: Way,
+    /// Who holds the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Lock>,
+}
+
+/// What to do next.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Way {
+    /// The verb that does it, where it is one.
+    #[serde(skip)]
+    pub(super) verb: Option<Verb>,
+    /// The command.
     next: Option<String>,
     /// What can be done instead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,9 +41,6 @@ pub(super) struct Status {
     /// Where that is the better choice.
     #[serde(skip)]
     otherwise_where: Option<&'static str>,
-    /// Who holds the lock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lock: Option<Lock>,
 }
 
 impl Status {
@@ -54,51 +65,13 @@ impl Status {
                 "finish the run with the version of etcd-scale that began it",
             ));
         }
-        let record = set.readable_record();
-        let by_commit = record.as_ref().is_some_and(|record| record.overlay.is_some() && !record.deferred);
-        // Where a clone of the repository is, the record cannot know.
-        let way = if by_commit { " --gitops DIR" } else { "" };
-        let command = |verb: Verb, more: &str| {
-            format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace)
-        };
-        let pod = |ordinal: i32| format!(" {}", set.pod_name(ordinal));
-        let replaced = record.as_ref().filter(|record| !record.deferred).and_then(|record| record.replaced.as_ref());
-        let way = replaced.map_or_else(|| way.to_owned(), |replaced| pod(replaced.ordinal));
-        let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
-        let replace = |ordinal: i32| command(Verb::Replace, &pod(ordinal));
-        let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
-        // A restart of one of two leaves no quorum, so `settle` refuses it by itself.
-        let voters = observation.members.known().map_or(0, |members| members.voters().count());
-        let too_few = stage == Stage::Deferred && !quorum_after_losing_one(voters);
-        let scaled_away = |ordinal: i32| !set.ordinals(set.replicas).contains(&ordinal);
-        let (next, otherwise, otherwise_where) = match broken {
-            // Somebody lowered replicas and left the member: its data waits for the pod.
-            Some((ordinal, _)) if scaled_away(ordinal) => {
-                let replicas = ordinal - set.start + 1;
-                let scale =
-                    format!("kubectl scale statefulset -n {} {} --replicas={replicas}", set.namespace, set.name);
-                (Some(scale), None, None)
-            }
-            Some((ordinal, true)) => (Some(replace(ordinal)), None, None),
-            // Replacing deletes what it holds, so it comes last.
-            Some((ordinal, false)) => {
-                (Some(look_at(observation, ordinal)), Some(replace(ordinal)), Some("if it cannot be brought back"))
-            }
-            None if too_few => (
-                Some(command(Verb::Up, " --to 3")),
-                Some(command(Verb::Settle, " --rollout now")),
-                Some("with a gap without quorum"),
-            ),
-            None => (
-                stage.verb(record.as_ref()).map(|verb| command(verb, &way)),
-                (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")),
-                None,
-            ),
-        };
+        commands.facts(&mut facts);
+        let mut way = way(observation, stage);
+        for command in [&mut way.next, &mut way.otherwise].into_iter().flatten() {
+            *command = commands.typed(command);
+        }
         let lock = observation.lock.known().cloned().flatten().filter(|lock| !lock.holder.is_empty());
-        let typed = |command: String| commands.typed(&command).into_owned();
-        let (next, otherwise) = (next.map(typed), otherwise.map(typed));
-        Self { standing, facts, next, otherwise, otherwise_where, lock }
+        Self { standing, facts, way, lock }
     }
 
     /// The first that is not as it should be; none where all is well.
@@ -155,17 +128,85 @@ impl Status {
         }
         if !standing.leftover_claims.is_empty() {
             let claims = standing.leftover_claims.join(", ");
-            let _ = write!(text, "\nleft over: {}, of no member; the next scale-up wants it gone", escape(&claims));
+            let _ =
+                write!(text, "\nleft over: {}, of no member; a scale-up to that size wants it gone", escape(&claims));
         }
-        if let Some(next) = &self.next {
+        if let Some(next) = &self.way.next {
             let _ = write!(text, "\nnext: {}", escape(next));
         }
-        if let Some(otherwise) = &self.otherwise {
-            let place = self.otherwise_where.map(|place| format!(", {place}")).unwrap_or_default();
+        if let Some(otherwise) = &self.way.otherwise {
+            let place = self.way.otherwise_where.map(|place| format!(", {place}")).unwrap_or_default();
             let _ = write!(text, "\n  or{place}: {}", escape(otherwise));
         }
         text
     }
+}
+
+/// What to do next at a stage.
+fn way(observation: &Observation, stage: Stage) -> Way {
+    let set = &observation.statefulset;
+    let record = set.readable_record();
+    let command = |verb: Verb, more: &str| {
+        Some(format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace))
+    };
+    let replace = |ordinal: i32| command(Verb::Replace, &format!(" {}", set.pod_name(ordinal)));
+    let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
+    match broken {
+        // Somebody lowered replicas and left the member, which no run replaces as long as it has no place.
+        Some((ordinal, _)) if !set.ordinals(set.replicas).contains(&ordinal) => {
+            return Way { next: Some(bring_back(observation, ordinal)), ..Way::default() };
+        }
+        Some((ordinal, true)) => {
+            return Way { verb: Some(Verb::Replace), next: replace(ordinal), ..Way::default() };
+        }
+        // Replacing deletes what it holds, so it comes last.
+        Some((ordinal, false)) => {
+            return Way {
+                verb: None,
+                next: Some(look_at(observation, ordinal)),
+                otherwise: replace(ordinal),
+                otherwise_where: Some("if it cannot be brought back"),
+            };
+        }
+        None => {}
+    }
+    // A restart of one of two leaves no quorum, so `settle` refuses it by itself.
+    let too_few = |members: &Members| !quorum_after_losing_one(members.voters().count());
+    if stage == Stage::Deferred && observation.members.known().is_some_and(too_few) {
+        return Way {
+            verb: Some(Verb::Up),
+            next: command(Verb::Up, " --to 3"),
+            otherwise: command(Verb::Settle, " --rollout now"),
+            otherwise_where: Some("with a gap without quorum"),
+        };
+    }
+    let under_way = record.as_ref().filter(|record| !record.deferred);
+    let more = match under_way {
+        Some(Record { replaced: Some(replaced), .. }) => format!(" {}", set.pod_name(replaced.ordinal)),
+        // Where a clone of the repository is, the record cannot know.
+        Some(Record { overlay: Some(_), .. }) => " --gitops DIR".to_owned(),
+        _ => String::new(),
+    };
+    let verb = stage.verb(record.as_ref());
+    let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
+    Way {
+        verb,
+        next: verb.and_then(|verb| command(verb, &more)),
+        otherwise: (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")).flatten(),
+        otherwise_where: None,
+    }
+}
+
+/// The command that gives a member its pod back: only where the data is there that it needs to be the same member.
+fn bring_back(observation: &Observation, ordinal: i32) -> String {
+    let set = &observation.statefulset;
+    let claims = observation.claims.known().map(Vec::as_slice).unwrap_or_default();
+    let stands = |name: &String| claims.iter().any(|claim| claim.name == *name && !claim.terminating);
+    if ordinal < set.start || !observation.claim_names(ordinal).iter().all(stands) {
+        return look_at(observation, ordinal);
+    }
+    let replicas = ordinal - set.start + 1;
+    format!("kubectl scale statefulset -n {} {} --replicas={replicas}", set.namespace, set.name)
 }
 
 /// The command that shows why a member does not serve.

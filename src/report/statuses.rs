@@ -57,12 +57,11 @@ impl Statuses {
 fn cells(observation: &Observation, status: &Status) -> [String; 5] {
     let set = &observation.statefulset;
     let ready = observation.pods.iter().filter(|pod| pod.fully_ready()).count();
-    let next = status.standing.stage.verb(set.readable_record().as_ref());
     [
         format!("{ready}/{}", set.replicas),
         members(&observation.members),
         status.standing.stage_word(),
-        next.map_or("-", |verb| verb.word()).to_owned(),
+        status.way.verb.map_or("-", |verb| verb.word()).to_owned(),
         status.first_fact().unwrap_or_else(|| "ok".to_owned()),
     ]
 }

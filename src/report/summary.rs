@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::commands::Commands;
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb, quorum_after_losing_one};
 use crate::runbook::{Level, Outcome, Summary};
 
 /// The closing lines. `statefulset` is `namespace/name`; the options `way` go on with the run the way it was begun.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, way: &str) -> String {
-    let again = again(statefulset, goal, way);
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, way: &str, commands: &Commands) -> String {
+    let again = commands.typed(&again(statefulset, goal, way));
     let mut text = match &summary.outcome {
-        Outcome::Done => done(summary, statefulset, goal),
+        Outcome::Done => done(summary, statefulset, goal, commands),
         Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
         Outcome::Paused { before } => {
             let mut text = format!("{} before {before}.", styled(NOTE, "Paused"));
@@ -94,7 +95,7 @@ fn nothing() -> String {
     "Nothing was changed in the cluster.".to_owned()
 }
 
-fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
+fn done(summary: &Summary, statefulset: &str, goal: &Goal, commands: &Commands) -> String {
     match goal.verb {
         Verb::Check => {
             return format!(
@@ -142,20 +143,20 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal) -> String {
         } else {
             format!("bring it to them: etcd-scale settle --sts {name} -n {namespace}")
         };
-        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {next}")));
+        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {}", commands.typed(&next))));
         if too_few {
             let now =
                 format!("or accept a gap without quorum: etcd-scale settle --rollout now --sts {name} -n {namespace}");
-            let _ = write!(text, "\n            {}", styled(DIM, &format!("   {now}")));
+            let _ = write!(text, "\n            {}", styled(DIM, &format!("   {}", commands.typed(&now))));
         }
     }
     if !summary.after.leftover_claims.is_empty() {
         let namespace = statefulset.split_once('/').unwrap_or_default().0;
         let claims = &summary.after.leftover_claims;
         let label = if summary.deferred { "" } else { "remains" };
-        let _ = write!(text, "\n  {label:<9} {}, which the next scale-up wants gone", escape(&claims.join(", ")));
+        let _ = write!(text, "\n  {label:<9} {}, which a scale-up to that size wants gone", escape(&claims.join(", ")));
         let delete = format!("when its data is not needed: kubectl delete pvc -n {namespace} {}", claims.join(" "));
-        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {delete}")));
+        let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {}", commands.typed(&delete))));
     }
     text
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Apply, SavedSnapshot, Step, Trail, Verdict};
-use crate::model::{Change, Fact, Goal, MemberId, Observation, Record, patch_operations};
+use crate::model::{Change, Fact, Goal, Member, MemberId, Observation, Record, ordinal_of, patch_operations};
 
 /// How far a plan may go; a cluster of nine needs under a hundred.
 const MOST_MOVES: usize = 2_000;
@@ -68,7 +68,7 @@ pub enum PlanEnd {
 
 /// Walks `steps` from an observation. Pure: looks are answered with what is assumed.
 pub fn plan(steps: &[Box<dyn Step>], observation: &Observation, goal: &Goal, trail: &Trail) -> Plan {
-    let known = ids(observation).collect();
+    let known = listed(observation).map(|member| member.id).collect();
     let mut walk = Walk { observation: observation.clone(), trail: trail.clone(), known, changes: Vec::new() };
     for step in steps {
         if let Some(end) = walk.step(step.as_ref(), goal) {
@@ -82,12 +82,9 @@ pub fn plan(steps: &[Box<dyn Step>], observation: &Observation, goal: &Goal, tra
     Plan { changes: walk.changes, end: PlanEnd::Reached { deferred } }
 }
 
-fn ids(observation: &Observation) -> impl Iterator<Item = MemberId> {
-    observation.members.known().into_iter().flat_map(|members| members.list.iter().map(|member| member.id))
+fn listed(observation: &Observation) -> impl Iterator<Item = &Member> {
+    observation.members.known().into_iter().flat_map(|members| &members.list)
 }
-
-/// Stands for the id that etcd will have given the new member.
-const NEW_ID: &str = "NEW_MEMBER_ID";
 
 struct Walk {
     observation: Observation,
@@ -149,9 +146,12 @@ impl Walk {
             }
             _ => Apply::Applied,
         };
+        // What id etcd will give a new member nobody can foresee.
         let mut command = change.command(&self.observation);
-        for foreseen in ids(&self.observation).filter(|id| !self.known.contains(id)) {
-            command = command.replace(&foreseen.to_string(), NEW_ID);
+        for member in listed(&self.observation).filter(|member| !self.known.contains(&member.id)) {
+            let set = &self.observation.statefulset.name;
+            let ordinal = member.peer_urls.iter().find_map(|url| ordinal_of(url, set)).unwrap_or_default();
+            command = command.replace(&member.id.to_string(), &format!("ID_OF_{set}-{ordinal}"));
         }
         self.changes.push(Planned {
             step,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hashes::{Hashes, compare_hashes, compare_with_first};
 use super::keys::{UNTIL_KNOWN, compare_keys};
-use crate::model::{Fact, Goal, Member, Observation, Rollout, Verb};
+use crate::model::{Fact, Goal, Member, Observation, Rollout, Verb, ordinal_of};
 use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// A compaction in between is no fault: hashes are tried again at least this long.
@@ -149,10 +149,16 @@ pub(super) fn first_shortfall(observation: &Observation, goal: &Goal) -> Option<
 
 /// A member whose pod is gone, going or coming has nobody to ask: its pod's next event is waited for.
 fn what_brings_back(observation: &Observation, member: &Member) -> Wake {
-    let container = observation.statefulset.template.etcd().map(|(_, container)| container.name.as_str());
-    let state = observation.pod_of(member).filter(|pod| !pod.terminating).zip(container);
-    let runs = state.and_then(|(pod, container)| pod.container(container)).is_some_and(|state| state.running);
-    if runs { Wake::Members } else { Wake::Kubernetes }
+    let set = &observation.statefulset;
+    let container = set.template.etcd().map(|(_, container)| container.name.as_str());
+    let waits_for_pod = match observation.pod_of(member) {
+        Some(pod) => {
+            let state = container.and_then(|container| pod.container(container));
+            pod.terminating || state.is_some_and(|state| !state.running)
+        }
+        None => member.peer_urls.iter().any(|url| ordinal_of(url, &set.name).is_some()),
+    };
+    if waits_for_pod { Wake::Kubernetes } else { Wake::Members }
 }
 
 fn member_shortfall(observation: &Observation, member: &Member) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::time;
+use super::{quoted, time};
 use crate::cluster::{Connection, Password, Reach, User};
 use crate::model::Via;
 
@@ -139,7 +139,7 @@ impl EtcdAccess {
         let given = |variable: &str| std::env::var_os(variable).is_some();
         let file = |option: &str, variable: &str, file: &Option<PathBuf>| {
             let file = file.as_ref().filter(|_| !given(variable))?;
-            Some(format!(" --{option} {}", file.display()))
+            Some(format!(" --{option} {}", quoted(&file.display().to_string())))
         };
         let endpoints = Some(self.endpoints.join(",")).filter(|list| !list.is_empty() && !given("ETCDCTL_ENDPOINTS"));
         let user = self.user.as_ref().filter(|_| !given("ETCDCTL_USER"));
@@ -178,9 +178,12 @@ impl EtcdAccess {
 impl ClusterAccess {
     /// The options of kubectl's that lead to the same cluster again, as they are typed, each with a space before it.
     pub(in crate::cli) fn cluster_options(&self) -> String {
-        let kubeconfig = self.kubeconfig.as_ref().map(|file| format!(" --kubeconfig {}", file.display()));
-        let context = self.context.as_ref().map(|context| format!(" --context {context}"));
-        [kubeconfig, context].into_iter().flatten().collect()
+        let kubeconfig = self.kubeconfig.as_ref().map(|file| ("kubeconfig", file.display().to_string()));
+        let context = self.context.clone().map(|context| ("context", context));
+        let user = self.impersonate.clone().map(|user| ("as", user));
+        let groups = self.impersonate_groups.iter().map(|group| ("as-group", group.clone()));
+        let options = [kubeconfig, context, user].into_iter().flatten().chain(groups);
+        options.map(|(option, value)| [" --", option, " ", &quoted(&value)].concat()).collect()
     }
 
     pub(in crate::cli) fn connection(&self) -> Connection {

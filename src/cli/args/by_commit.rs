@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::quoted;
+
 /// Options about the deployment repository that the StatefulSet is made from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GitOps")]
@@ -44,7 +46,6 @@ impl ByCommit {
     /// The options as they are typed, each with a space before it, for going on with a run.
     pub(in crate::cli) fn options(&self) -> String {
         let Some(directory) = &self.gitops else { return String::new() };
-        let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned);
         let path = |path: &PathBuf| quoted(&path.display().to_string());
         let mut options = format!(" --gitops {}", path(directory));
         if let Some(overlay) = &self.overlay {

@@ -126,6 +126,11 @@ const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
 const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
     etcd-scale man ~/.local/share/man/man1";
 
+/// A word as a shell takes it.
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
 /// The longest time that may be given: clocks can add it to what they show.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 

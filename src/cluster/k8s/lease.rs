@@ -31,6 +31,9 @@ const CALL: Duration = Duration::from_secs(3);
 /// How long it is tried to delete the Lease at the end. It expires by itself soon after.
 const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long is left between two tries.
+const RELEASE_EVERY: Duration = Duration::from_millis(100);
+
 /// The Lease of a StatefulSet.
 pub(super) fn name(statefulset: &str) -> String {
     format!("etcd-scale-{statefulset}")
@@ -188,20 +191,19 @@ impl Lock {
     pub(in crate::cluster) async fn release(&mut self) {
         let Some(task) = self.held.take() else { return };
         task.abort();
-        let began = Instant::now();
-        while let Err(trouble) = self.delete_own().await {
-            match trouble.kind {
-                // The last renewal was still on its way and came between reading and deleting.
-                TroubleKind::Conflict => {}
-                TroubleKind::NotFound => return,
-                // Whether it was deleted shows when it is read again.
-                TroubleKind::Lost | TroubleKind::NotYet => tokio::time::sleep(LOOK_EVERY).await,
-                _ => return tracing::debug!(%trouble, "the lock was not released; it expires by itself"),
+        let deleted = async {
+            while let Err(trouble) = self.delete_own().await {
+                tracing::debug!(%trouble, "the lock was not released");
+                match trouble.kind {
+                    // The last renewal was still on its way and came between reading and deleting; or whether it was
+                    // deleted shows when it is read again.
+                    TroubleKind::Conflict | TroubleKind::Lost | TroubleKind::NotYet => {}
+                    _ => return,
+                }
+                tokio::time::sleep(RELEASE_EVERY).await;
             }
-            if began.elapsed() > RELEASE_WITHIN {
-                return tracing::debug!(%trouble, "the lock was not released in time; it expires by itself");
-            }
-        }
+        };
+        drop(tokio::time::timeout(RELEASE_WITHIN, deleted).await);
     }
 
     async fn delete_own(&self) -> Result<(), Trouble> {
