@@ -146,3 +146,56 @@ fn a_member_is_replaced_only_where_it_is_lost() {
         assert_eq!(advised(lost), (replace(), None));
     }
 }
+
+/// What `status -o json` says of one.
+fn document(observation: Observation) -> serde_json::Value {
+    let text = told(Format::Json, None, &found(vec![("rok", Ok(observation))])).0;
+    let mut document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    document["statefulsets"][0].take()
+}
+
+#[test]
+fn a_pod_that_was_scaled_away_comes_back_only_to_its_data() {
+    let mut scaled = rok(3);
+    scaled.statefulset.replicas = 2;
+    scaled.pods.pop();
+    scaled.statuses.remove("rok-etcd-2");
+    let seen = document(scaled.clone());
+    assert_eq!(seen["next"], "kubectl scale statefulset -n rok rok-etcd --replicas=3");
+    assert_eq!((seen.get("otherwise"), seen.get("leftoverClaims")), (None, None));
+
+    scaled.claims.known_mut().expect("claims").pop();
+    assert_eq!(document(scaled)["next"], "kubectl describe statefulset -n rok rok-etcd");
+}
+
+#[tokio::test]
+async fn a_claim_is_left_over_only_where_nobody_may_use_it() {
+    let mut shrunk = rok(3);
+    shrunk.statefulset.replicas = 2;
+    shrunk.pods.pop();
+    shrunk.statuses.remove("rok-etcd-2");
+    shrunk.members.known_mut().expect("a member list").list.pop();
+    let left = |observation: Observation| document(observation).get("leftoverClaims").cloned();
+    assert_eq!(left(shrunk.clone()), Some(serde_json::json!(["data-rok-etcd-2"])));
+
+    assert_eq!(left(rok(3)), None);
+    assert_eq!(left(silent(shrunk.clone())), None, "unknown is not absent");
+    let mut elsewhere = shrunk.clone();
+    elsewhere.members.known_mut().expect("a member list").list[1].peer_urls = vec!["http://10.0.0.7:2380".to_owned()];
+    assert_eq!(left(elsewhere), None, "whose pod is whose is not known");
+    let mut ending = shrunk;
+    ending.claims.known_mut().expect("claims")[2].terminating = true;
+    assert_eq!(left(ending), None);
+}
+
+#[tokio::test]
+async fn two_voters_settle_only_with_a_gap() {
+    let three = deferred().await;
+    assert_eq!(document(three.clone())["next"], "etcd-scale settle --sts rok-etcd -n rok");
+    assert_eq!(document(silent(three.clone()))["next"], "etcd-scale settle --sts rok-etcd -n rok");
+    let mut two = three;
+    two.members.known_mut().expect("a member list").list.pop();
+    let seen = document(two);
+    assert_eq!(seen["next"], "etcd-scale up --sts rok-etcd -n rok --to 3");
+    assert_eq!(seen["otherwise"], "etcd-scale settle --sts rok-etcd -n rok --rollout now");
+}
