@@ -61,7 +61,7 @@ fn all_verbs(cluster: &Cluster, way: &str, options: &[&str]) {
         assert!(fs::metadata(cluster.desk().join(&file)).is_ok());
         run(&["verify", "--deep", "--hash", "none"]).exits(0).says("keys");
     } else {
-        saved.exits(1).says("nothing can be streamed").says("--via port-forward");
+        saved.exits(3).says("nothing can be streamed").says("--via port-forward");
         run(&["verify", "--deep", "--hash", "none"]).exits(1).says("cannot stream them");
         run(&["up", "--yes"]).exits(3).says("cannot stream a snapshot").says("--no-snapshot");
     }
