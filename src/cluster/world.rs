@@ -12,7 +12,7 @@ use crate::model::{Answer, Change, KeyComparison, Known, Observation, Pod, Quest
 use crate::runbook::{Apply, Depth, LockError, SavedSnapshot, Trouble, TroubleKind, Wake, World};
 
 /// How often members are asked while something in etcd is waited for: a learner that could vote waits as long at most.
-const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(100);
+const ASK_MEMBERS_EVERY: Duration = Duration::from_millis(50);
 
 /// How long members are left alone between two looks by exec: each answer costs their node a process, and the audit log
 /// an entry.
@@ -115,11 +115,13 @@ impl Cluster {
         Ok(observation)
     }
 
-    /// The last reading of Kubernetes, where nothing has changed since.
+    /// The last reading of Kubernetes, where nothing is known to have changed since. Where it may not be watched, that is
+    /// found out by looking every now and then.
     fn unchanged(&self) -> Option<Observation> {
-        let watch = self.watch.as_ref().filter(|watch| !watch.deaf())?;
+        let watch = self.watch.as_ref()?;
         let (observation, seen, at) = self.last.as_ref()?;
-        (watch.changes() == *seen && at.elapsed() < LOOK_EVERY).then(|| observation.clone())
+        let quiet = watch.deaf() || watch.changes() == *seen;
+        (quiet && at.elapsed() < LOOK_EVERY).then(|| observation.clone())
     }
 }
 
