@@ -574,7 +574,7 @@ pub(crate) fn wal_volume(namespace: &str, ordinal: usize) -> Value {
     let mut volume = volume(namespace, ordinal);
     volume["metadata"]["name"] = json!(format!("{namespace}-wal-{ordinal}"));
     volume["spec"]["claimRef"]["name"] = json!(format!("{WAL}-{SET}-{ordinal}"));
-    volume["spec"]["hostPath"]["path"] = json!(format!("/tmp/etcd-scale-volumes/{namespace}/wal-{ordinal}"));
+    volume["spec"]["hostPath"]["path"] = json!(format!("{}/wal-{ordinal}", volumes(namespace)));
     volume
 }
 
@@ -585,9 +585,14 @@ fn on_nodes(nodes: &[String]) -> Value {
     ]}})
 }
 
+/// Where volumes lie that are made by hand.
+pub(super) fn volumes(namespace: &str) -> String {
+    format!("/tmp/etcd-scale-volumes/{namespace}")
+}
+
 /// Where the volume of an ordinal lies.
 pub(crate) fn path(namespace: &str, ordinal: usize) -> String {
-    format!("/tmp/etcd-scale-volumes/{namespace}/pod-{ordinal}")
+    format!("{}/pod-{ordinal}", volumes(namespace))
 }
 
 /// The claim template, which is also the shape of a claim made by hand.

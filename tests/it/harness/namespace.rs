@@ -1,10 +1,12 @@
 //! A namespace of a test's own, which goes when the test ends, however it ends.
 
-use std::fs;
+use std::path::PathBuf;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 
 use super::cluster::name_of;
+use super::manifest::volumes;
 use super::{api, eventually};
 
 /// The label of volumes that were made for a test, and are in no namespace.
@@ -48,18 +50,31 @@ impl Drop for Namespace {
             |claim: &Value| api::try_get("persistentvolume", claim["spec"]["volumeName"].as_str()?, "").ok();
         let bound = claims.iter().filter_map(volume_of);
         for volume in bound.chain(listed("persistentvolume", &format!("{OF_NAMESPACE}={}", self.name))) {
-            clear(&volume, &self.name);
+            // Only what is named after the volume, so that it is nobody else's.
+            if let Some(path) = volume["spec"]["hostPath"]["path"].as_str()
+                && path.contains(&name_of(&volume))
+            {
+                clear(path);
+            }
             api::delete("persistentvolume", &name_of(&volume), "");
         }
+        clear(&volumes(&self.name));
     }
 }
 
-/// Removes what a member has left on a node that is this machine: 130 MB each, of which a whole suite would fill a disk
-/// until the node evicts pods. Only what is named after the volume or the test's namespace, so that it is nobody else's.
-fn clear(volume: &Value, namespace: &str) {
-    if let Some(path) = volume["spec"]["hostPath"]["path"].as_str()
-        && (path.contains(&name_of(volume)) || path.contains(namespace))
-    {
-        drop(fs::remove_dir_all(path));
+/// Removes what members have left on a node that is this machine, or a sandbox's: 130 MB each, of which a whole suite
+/// would fill a disk until the node evicts pods, and a sandbox, which keeps it in memory, until etcd finds no room.
+fn clear(path: &str) {
+    drop(fs::remove_dir_all(path));
+    if let Some(host) = sandbox_host() {
+        drop(fs::remove_dir_all(host.join(path.trim_start_matches('/'))));
     }
+}
+
+/// Where a sandbox has the files of its node: beside its kubeconfig, as its own process sees them.
+fn sandbox_host() -> Option<PathBuf> {
+    let kubeconfig = PathBuf::from(env::var_os("KUBECONFIG")?);
+    let directory = kubeconfig.parent()?;
+    let server = fs::read_to_string(directory.join("lock")).ok()?;
+    Some(format!("/proc/{}/root{}/mem/host", server.trim(), directory.display()).into())
 }

@@ -51,7 +51,8 @@ fn an_api_server_that_does_everything_but_answer() {
         fault(&cluster, &format!("trouble-{number}"), &json!({"answer": answer}));
     }
     // A lock that is not let go keeps the next run waiting.
-    let release = json!({"verbs": ["delete"], "resource": "leases", "namespace": cluster.name(), "code": 500, "times": 2});
+    let release =
+        json!({"verbs": ["delete"], "resource": "leases", "namespace": cluster.name(), "code": 500, "times": 2});
     fault(&cluster, "release", &json!({"answer": release}));
 
     cluster.run(&["up", "--to", "3", "--yes", "--request-timeout", "2s"]).exits(0);
