@@ -30,6 +30,10 @@ impl Step for Verify {
             ));
         }
         if let Some((seen, wake)) = first_shortfall(observation, goal) {
+            if goal.verb == Verb::Verify && goal.timeout.is_zero() {
+                let advice = "mend it, or finish what is under way, which `etcd-scale status` shows";
+                return Verdict::Refuse(Refusal::because(seen, advice));
+            }
             return Verdict::Wait(Wait {
                 until: "every member and pod to be healthy".to_owned(),
                 seen,
