@@ -119,15 +119,19 @@ fn for_kubectl(typed: Vec<OsString>) -> String {
     let mut command = command(&words);
     let last = words.len() - 1;
     let directory = std::env::current_dir().ok();
+    // kubectl's scripts put what comes before the value there themselves.
+    let option = words[last].to_str().and_then(|word| Some(&word[..=word.find('=')?]));
+    let option = option.filter(|option| option.starts_with("--")).map(str::to_owned).unwrap_or_default();
     let choices = complete(&mut command, words, last, directory.as_deref()).unwrap_or_default();
     let mut flags = NO_FILES;
     let mut answer = String::new();
     for choice in &choices {
         let value = choice.get_value().to_string_lossy();
+        let value = value.strip_prefix(&option).unwrap_or(&value);
         if value.ends_with(['/', '=']) {
             flags |= NO_SPACE;
         }
-        answer.push_str(&value);
+        answer.push_str(value);
         if let Some(help) = choice.get_help().map(ToString::to_string) {
             answer.push('\t');
             answer.push_str(help.lines().next().unwrap_or_default());
