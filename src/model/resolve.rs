@@ -1,7 +1,8 @@
 //! How a goal is worked out: what was asked for, against the cluster as it is and the record that a run has left there.
 
 use super::{
-    Goal, GoalRefusal, Observation, RUN_ANNOTATION, Record, Request, RolloutPolicy, Stage, StatefulSet, Verb, round_of,
+    Goal, GoalRefusal, Observation, RUN_ANNOTATION, Record, Request, RolloutPolicy, Stage, StatefulSet, Verb,
+    quorum_after_losing_one, round_of,
 };
 
 impl Goal {
@@ -265,9 +266,12 @@ impl Goal {
             return Err(GoalRefusal::NothingToDo(format!("no run is unfinished on {}", set.name)));
         };
         if record.deferred {
+            let voters = observation.members.known().map(|members| members.voters().count());
+            let gap = voters.is_some_and(|voters| !quorum_after_losing_one(voters));
             return Err(GoalRefusal::NothingToDo(format!(
-                "the run is finished but for its rollout: {}",
-                command(set, Verb::Settle)
+                "the run is finished but for its rollout: {}{}",
+                command(set, Verb::Settle),
+                if gap { " --rollout now, with a gap without quorum" } else { "" }
             )));
         }
         let strategy = Some(record.strategy.clone());
@@ -295,7 +299,7 @@ impl Goal {
                 let down = format!("{} --to {}", command(set, Verb::Down), record.from);
                 Err(GoalRefusal::Refused {
                     fact: "the new member votes already, so there is nothing to take back".to_owned(),
-                    advice: format!("finish the run: {}; then shrink: {down}", command(set, Verb::Up)),
+                    advice: format!("finish the run: {}; then shrink: {down}", finish(set, &record)),
                 })
             }
             _ => Err(unfinished(set, &record)),
@@ -343,21 +347,30 @@ fn another_size(request: &Request, set: &StatefulSet, record: &Record) -> Option
             "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
             record.by, record.from, record.to
         ),
-        advice: format!("finish it first: {} --to {}", command(set, record.verb), record.to),
+        advice: format!("finish it first: {}", finish(set, record)),
     })
 }
 
 /// Another run has to be finished, or taken back, first.
 fn unfinished(set: &StatefulSet, record: &Record) -> GoalRefusal {
-    let (pod, abort) = match (record.verb, &record.replaced) {
-        (Verb::Replace, Some(replaced)) => (format!(" {}", set.pod_name(replaced.ordinal)), String::new()),
-        (Verb::Up, _) => (String::new(), format!(", or take it back: {}", command(set, Verb::Abort))),
-        _ => (String::new(), String::new()),
+    let abort = match record.verb {
+        Verb::Up => format!(", or take it back: {}", command(set, Verb::Abort)),
+        _ => String::new(),
     };
     GoalRefusal::Contradiction {
         fact: format!("an unfinished `{}` of {} stands on the StatefulSet", record.verb.word(), record.by),
-        advice: format!("finish it first: {}{pod}{abort}", command(set, record.verb)),
+        advice: format!("finish it first: {}{abort}", finish(set, record)),
     }
+}
+
+/// The command that finishes a run. It says how far, so that it does no more when it is given twice.
+fn finish(set: &StatefulSet, record: &Record) -> String {
+    let more = match (record.verb, &record.replaced) {
+        (Verb::Replace, Some(replaced)) => format!(" {}", set.pod_name(replaced.ordinal)),
+        (Verb::Up | Verb::Down, _) => format!(" --to {}", record.to),
+        _ => String::new(),
+    };
+    format!("{}{more}", command(set, record.verb))
 }
 
 /// A goal that was overtaken by hand is cleared only where pods and members fit each other again.

@@ -405,10 +405,10 @@ impl Reporter for Console {
             _ => {}
         }
         // A dry run is asked for its plan, so it is shown in full.
-        let in_full = self.style.verbose || matches!(event, Event::Planned { .. }) && self.dry_run;
-        if let Some(text) = text::lines(event, in_full) {
+        let asked_for = self.dry_run && matches!(event, Event::Planned { .. });
+        if let Some(text) = text::lines(event, self.style.verbose || asked_for) {
             self.waiting.clear();
-            if !self.style.quiet {
+            if asked_for || !self.style.quiet {
                 self.say(&text);
             }
         }

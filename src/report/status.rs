@@ -128,8 +128,12 @@ impl Status {
         }
         if !standing.leftover_claims.is_empty() {
             let claims = standing.leftover_claims.join(", ");
-            let _ =
-                write!(text, "\nleft over: {}, of no member; a scale-up to that size wants it gone", escape(&claims));
+            let _ = write!(
+                text,
+                "\nleft over: {}, of no member, in the way of a scale-up to that size\n  {}",
+                escape(&claims),
+                styled(DIM, "-> when the data is not needed, let the scale-up delete it: --claim delete")
+            );
         }
         if let Some(next) = &self.way.next {
             let _ = write!(text, "\nnext: {}", escape(next));
@@ -183,9 +187,16 @@ fn way(observation: &Observation, stage: Stage) -> Way {
     let under_way = record.as_ref().filter(|record| !record.deferred);
     let more = match under_way {
         Some(Record { replaced: Some(replaced), .. }) => format!(" {}", set.pod_name(replaced.ordinal)),
-        // Where a clone of the repository is, the record cannot know.
-        Some(Record { overlay: Some(_), .. }) => " --gitops DIR".to_owned(),
-        _ => String::new(),
+        Some(record) => {
+            // It says how far, so that it does no more when it is given twice.
+            let to = match record.verb {
+                Verb::Up | Verb::Down => format!(" --to {}", record.to),
+                _ => String::new(),
+            };
+            // Where a clone of the repository is, the record cannot know.
+            format!("{to}{}", if record.overlay.is_some() { " --gitops DIR" } else { "" })
+        }
+        None => String::new(),
     };
     let verb = stage.verb(record.as_ref());
     let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);

@@ -154,8 +154,8 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, commands: &Commands) 
         let namespace = statefulset.split_once('/').unwrap_or_default().0;
         let claims = &summary.after.leftover_claims;
         let label = if summary.deferred { "" } else { "remains" };
-        let _ = write!(text, "\n  {label:<9} {}, which a scale-up to that size wants gone", escape(&claims.join(", ")));
-        let delete = format!("when its data is not needed: kubectl delete pvc -n {namespace} {}", claims.join(" "));
+        let _ = write!(text, "\n  {label:<9} {}, in the way of a scale-up to that size", escape(&claims.join(", ")));
+        let delete = format!("when the data is not needed: kubectl delete pvc -n {namespace} {}", claims.join(" "));
         let _ = write!(text, "\n            {}", styled(DIM, &format!("-> {}", commands.typed(&delete))));
     }
     text

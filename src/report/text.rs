@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::change::diff;
 use super::escape::escape;
-use crate::model::{Change, Goal};
+use crate::model::{Change, Goal, Verb};
 use crate::runbook::{Event, Finding, Level, Plan, PlanEnd, Proposal};
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -103,9 +103,10 @@ fn started(statefulset: &str, goal: &Goal, dry_run: bool) -> String {
     let what = what_is_done(statefulset, goal);
     match &goal.resumed {
         Some(record) => format!(
-            "{} {}{dry}\nfinishes the run that {} began at {}",
+            "{} {}{dry}\n{} the run that {} began at {}",
             styled(BOLD, "etcd-scale:"),
             escape(&what),
+            if goal.verb == Verb::Abort && record.verb != Verb::Abort { "takes back" } else { "finishes" },
             escape(&record.by),
             escape(&record.started)
         ),
