@@ -11,14 +11,14 @@ const EVENTS: usize = 60;
 
 /// Every ordinal in turn, each broken in the same way.
 fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
-    let cluster = Manifest::new().replicas(3).start(test);
+    let cluster = Manifest::new().replicas(3).patient().start(test);
     let strategy = cluster.strategy();
     cluster.exec("etcd-0", &["etcdctl", "put", "kept", "value"]);
     // The middle one first: its template still says `new`, and its neighbours must not follow it.
     for pod in ["etcd-1", "etcd-0", "etcd-2"] {
         let other = if pod == "etcd-0" { "etcd-1" } else { "etcd-0" };
         let old = id_of(&cluster, pod, other);
-        // One that ends as the leader may find a new one that knows nothing of what it held, and come back whole.
+        // A new leader knows nothing of what a member held, which may come back whole then: so it is none that ends here.
         cluster.lead(other);
         spoil(&cluster, pod);
         let watch = PodWatch::of(&cluster);

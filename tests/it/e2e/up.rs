@@ -8,9 +8,6 @@ use serde_json::json;
 use super::report::Reports;
 use crate::harness::{Cluster, Ended, Image, Launch, Manifest, PodWatch, setting};
 
-/// So that a busy machine does not have etcd elect anybody, which would be no doing of the run.
-const PATIENT: &str = "--election-timeout=10000";
-
 /// Whether what a run did is in the order that keeps the members safe: leadership moves at most once, before the first
 /// restart, and no pod is freed that leads at that moment.
 #[track_caller]
@@ -55,7 +52,7 @@ fn assert_one_snapshot(cluster: &Cluster) {
 
 /// The whole of the main job, seen from outside by a watch on the pods, and from inside by the run's own events.
 fn grows_from_two_to_three(test: &str, image: Image, first_leader: &str) {
-    let cluster = Manifest::new().of_the_guides().image(image).flags(PATIENT).start(test);
+    let cluster = Manifest::new().of_the_guides().image(image).patient().start(test);
     cluster.lead(first_leader);
     let strategy = cluster.strategy();
     let old = cluster.uids();

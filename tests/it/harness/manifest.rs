@@ -215,6 +215,11 @@ impl Manifest {
         Self { flags: flags.to_owned(), ..self }
     }
 
+    /// A busy machine does not have etcd elect anybody, which would be no doing of the run.
+    pub(crate) fn patient(self) -> Self {
+        self.flags("--election-timeout=10000")
+    }
+
     /// Labels of the StatefulSet itself.
     pub(crate) fn labels(self, labels: Value) -> Self {
         Self { labels, ..self }
