@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use super::args::Cli;
+use super::args::{Cli, quoted};
 
 /// The file that kubectl runs for `kubectl etcd-scale`: an underscore there is a dash on its command line.
 const PLUGIN: &str = "kubectl-etcd_scale";
@@ -68,7 +68,7 @@ impl Called {
             };
             names_user = argument == "--user";
             line.push(' ');
-            line.push_str(&shlex::try_quote(shown).unwrap_or_default());
+            line.push_str(&quoted(shown));
         }
         line
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     ClaimPolicy, Goal, HashPolicy, Join, MOST_MEMBERS, MemberId, Observation, Patched, Replaced, RolloutPolicy,
-    SizeEnv, Verb, volumes_to_make,
+    SizeEnv, StatefulSet, Verb, volumes_to_make,
 };
 
 /// The form of the record that this version writes.
@@ -99,6 +99,16 @@ impl Record {
             Some(size) => Err(format!("it speaks of {size} members")),
             None => Ok(record),
         }
+    }
+
+    /// The command that finishes its run. It says how far, so that it does no more when it is given twice.
+    pub fn command(&self, set: &StatefulSet) -> String {
+        let more = match (self.verb, &self.replaced) {
+            (Verb::Replace, Some(replaced)) => format!(" {}", set.pod_name(replaced.ordinal)),
+            (Verb::Up | Verb::Down, _) => format!(" --to {}", self.to),
+            _ => String::new(),
+        };
+        format!("etcd-scale {} --sts {} -n {}{more}", self.verb.word(), set.name, set.namespace)
     }
 
     /// The record of a goal's own run, or of the one that it takes up.

@@ -299,7 +299,7 @@ impl Goal {
                 let down = format!("{} --to {}", command(set, Verb::Down), record.from);
                 Err(GoalRefusal::Refused {
                     fact: "the new member votes already, so there is nothing to take back".to_owned(),
-                    advice: format!("finish the run: {}; then shrink: {down}", finish(set, &record)),
+                    advice: format!("finish the run: {}; then shrink: {down}", record.command(set)),
                 })
             }
             _ => Err(unfinished(set, &record)),
@@ -347,7 +347,7 @@ fn another_size(request: &Request, set: &StatefulSet, record: &Record) -> Option
             "an unfinished run of {} takes the cluster from {} to {}, and --to {to} was asked for",
             record.by, record.from, record.to
         ),
-        advice: format!("finish it first: {}", finish(set, record)),
+        advice: format!("finish it first: {}", record.command(set)),
     })
 }
 
@@ -359,18 +359,8 @@ fn unfinished(set: &StatefulSet, record: &Record) -> GoalRefusal {
     };
     GoalRefusal::Contradiction {
         fact: format!("an unfinished `{}` of {} stands on the StatefulSet", record.verb.word(), record.by),
-        advice: format!("finish it first: {}{abort}", finish(set, record)),
+        advice: format!("finish it first: {}{abort}", record.command(set)),
     }
-}
-
-/// The command that finishes a run. It says how far, so that it does no more when it is given twice.
-fn finish(set: &StatefulSet, record: &Record) -> String {
-    let more = match (record.verb, &record.replaced) {
-        (Verb::Replace, Some(replaced)) => format!(" {}", set.pod_name(replaced.ordinal)),
-        (Verb::Up | Verb::Down, _) => format!(" --to {}", record.to),
-        _ => String::new(),
-    };
-    format!("{}{more}", command(set, record.verb))
 }
 
 /// A goal that was overtaken by hand is cleared only where pods and members fit each other again.

@@ -88,11 +88,7 @@ impl Standing {
             cluster_id: members.map(|members| members.cluster.to_string()),
             quorum: members.is_some_and(|members| members.by_quorum),
             members: rows,
-            leftover_claims: if matches!(stage, Stage::AtRest | Stage::Deferred) {
-                leftover_claims(observation)
-            } else {
-                Vec::new()
-            },
+            leftover_claims: leftover_claims(observation, stage),
             members_unknown: observation.members.reason().map(str::to_owned),
         }
     }
@@ -105,7 +101,10 @@ impl Standing {
 }
 
 /// Nothing is called left over where it is not known who the members are, and which pod each of them lives in.
-fn leftover_claims(observation: &Observation) -> Vec<String> {
+fn leftover_claims(observation: &Observation, stage: Stage) -> Vec<String> {
+    if !matches!(stage, Stage::AtRest | Stage::Deferred) {
+        return Vec::new();
+    }
     let set = &observation.statefulset;
     let Some(members) = observation.members.known().filter(|members| members.by_quorum) else { return Vec::new() };
     let place = |member: &Member| member.peer_urls.iter().find_map(|url| ordinal_of(url, &set.name));

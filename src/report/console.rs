@@ -427,7 +427,8 @@ impl Reporter for Console {
                 Line::Reply(reply) => return reply,
                 Line::Details => {
                     let command = self.commands.command(&proposal.change.command(observation));
-                    self.say(&text::question_details(proposal, &command));
+                    let undo = self.commands.typed(&proposal.change.undo());
+                    self.say(&text::question_details(proposal, &command, &undo));
                 }
                 Line::Other => self.say("      Please answer yes, no, details or all."),
             }

@@ -9,7 +9,7 @@ use super::escape::escape;
 use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{
-    Fact, Lock, Members, Observation, Record, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
+    Fact, Lock, Members, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
     quorum_after_losing_one, replaceable,
 };
 
@@ -150,9 +150,8 @@ impl Status {
 fn way(observation: &Observation, stage: Stage) -> Way {
     let set = &observation.statefulset;
     let record = set.readable_record();
-    let command = |verb: Verb, more: &str| {
-        Some(format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace))
-    };
+    let command =
+        |verb: Verb, more: &str| format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace);
     let replace = |ordinal: i32| command(Verb::Replace, &format!(" {}", set.pod_name(ordinal)));
     let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
     match broken {
@@ -161,14 +160,14 @@ fn way(observation: &Observation, stage: Stage) -> Way {
             return Way { next: Some(bring_back(observation, ordinal)), ..Way::default() };
         }
         Some((ordinal, true)) => {
-            return Way { verb: Some(Verb::Replace), next: replace(ordinal), ..Way::default() };
+            return Way { verb: Some(Verb::Replace), next: Some(replace(ordinal)), ..Way::default() };
         }
         // Replacing deletes what it holds, so it comes last.
         Some((ordinal, false)) => {
             return Way {
                 verb: None,
                 next: Some(look_at(observation, ordinal)),
-                otherwise: replace(ordinal),
+                otherwise: Some(replace(ordinal)),
                 otherwise_where: Some("if it cannot be brought back"),
             };
         }
@@ -179,31 +178,26 @@ fn way(observation: &Observation, stage: Stage) -> Way {
     if stage == Stage::Deferred && observation.members.known().is_some_and(too_few) {
         return Way {
             verb: Some(Verb::Up),
-            next: command(Verb::Up, " --to 3"),
-            otherwise: command(Verb::Settle, " --rollout now"),
+            next: Some(command(Verb::Up, " --to 3")),
+            otherwise: Some(command(Verb::Settle, " --rollout now")),
             otherwise_where: Some("with a gap without quorum"),
         };
     }
-    let under_way = record.as_ref().filter(|record| !record.deferred);
-    let more = match under_way {
-        Some(Record { replaced: Some(replaced), .. }) => format!(" {}", set.pod_name(replaced.ordinal)),
-        Some(record) => {
-            // It says how far, so that it does no more when it is given twice.
-            let to = match record.verb {
-                Verb::Up | Verb::Down => format!(" --to {}", record.to),
-                _ => String::new(),
-            };
-            // Where a clone of the repository is, the record cannot know.
-            format!("{to}{}", if record.overlay.is_some() { " --gitops DIR" } else { "" })
-        }
-        None => String::new(),
-    };
     let verb = stage.verb(record.as_ref());
+    let next = verb.map(|verb| match &record {
+        Some(record) if record.verb == verb => {
+            // Where a clone of the repository is, the record cannot know.
+            let repository = if verb == Verb::Up && record.overlay.is_some() { " --gitops DIR" } else { "" };
+            format!("{}{repository}", record.command(set))
+        }
+        // One that was overtaken is dropped, and a deferred rollout is brought along, by verbs of their own.
+        _ => command(verb, ""),
+    });
     let growing = record.as_ref().is_some_and(|record| record.verb == Verb::Up);
     Way {
         verb,
-        next: verb.and_then(|verb| command(verb, &more)),
-        otherwise: (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")).flatten(),
+        next,
+        otherwise: (growing && stage.is_before_vote()).then(|| command(Verb::Abort, "")),
         otherwise_where: None,
     }
 }

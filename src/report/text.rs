@@ -185,6 +185,6 @@ pub(super) fn question(proposal: &Proposal) -> String {
 }
 
 /// Everything about a change, for somebody who asks before answering.
-pub(super) fn question_details(proposal: &Proposal, command: &str) -> String {
-    details(&proposal.change, &proposal.reason, command, &proposal.change.undo(), 6)
+pub(super) fn question_details(proposal: &Proposal, command: &str, undo: &str) -> String {
+    details(&proposal.change, &proposal.reason, command, undo, 6)
 }

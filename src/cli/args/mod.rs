@@ -127,7 +127,7 @@ const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for 
     etcd-scale man ~/.local/share/man/man1";
 
 /// A word as a shell takes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 

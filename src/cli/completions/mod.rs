@@ -314,5 +314,7 @@ mod tests {
         assert!(answer.starts_with("status\tShow members"), "{answer}");
         assert!(answer.ends_with("\n:4\n"), "{answer}");
         assert!(for_kubectl(Vec::new()).contains("up\tGrow"));
+        let values = for_kubectl(vec!["up".into(), "--rollout=".into()]);
+        assert!(values.starts_with("guarded") && !values.contains("--rollout="), "{values}");
     }
 }

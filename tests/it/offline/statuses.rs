@@ -199,3 +199,16 @@ async fn two_voters_settle_only_with_a_gap() {
     assert_eq!(seen["next"], "etcd-scale up --sts rok-etcd -n rok --to 3");
     assert_eq!(seen["otherwise"], "etcd-scale settle --sts rok-etcd -n rok --rollout now");
 }
+
+#[tokio::test]
+async fn what_finishes_a_run_may_be_given_twice() {
+    let run = half_way(deferred().await);
+    assert_eq!(document(run.clone())["next"], "etcd-scale up --sts rok-etcd -n rok --to 3");
+    let mut overtaken = run;
+    overtaken.statefulset.replicas = 5;
+    let seen = document(overtaken);
+    assert_eq!(
+        (&seen["stage"], &seen["next"]),
+        (&"overtaken".into(), &"etcd-scale abort --sts rok-etcd -n rok".into())
+    );
+}
