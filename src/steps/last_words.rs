@@ -31,10 +31,43 @@ pub(super) fn last_words(
     match observation.answer(&question) {
         None => Err(question),
         Some(Answer::LastLines(Known::Known(lines))) if !lines.is_empty() => {
-            let last = &lines[lines.len().saturating_sub(LINES)..];
-            Ok(format!("; its last lines:\n{}", last.join("\n")))
+            Ok(format!("; its last lines:\n{}", telling(lines, LINES).join("\n")))
         }
         Some(Answer::LastLines(Known::Unknown(why))) => Ok(format!("; its log could not be read: {why}")),
         Some(_) => Ok("; it has written nothing".to_owned()),
+    }
+}
+
+/// The last `most` of the lines up to where a Go program broke off: after that come its stacks, which tell nobody why.
+pub(super) fn telling(lines: &[String], most: usize) -> &[String] {
+    let stacks = lines.iter().position(|line| line.starts_with("goroutine ")).filter(|at| *at > 0);
+    let lines = &lines[..stacks.unwrap_or(lines.len())];
+    // An empty line sets the stacks apart.
+    let lines = lines.strip_suffix(&[String::new()]).unwrap_or(lines);
+    &lines[lines.len().saturating_sub(most)..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        telling(&lines, LINES).join("|")
+    }
+
+    #[test]
+    fn the_last_of_what_was_written() {
+        assert_eq!(told("1\n2\n3\n4\n5"), "3|4|5");
+        assert_eq!(told("1"), "1");
+        assert_eq!(told(""), "");
+    }
+
+    #[test]
+    fn a_panic_tells_its_reason_and_not_its_stacks() {
+        let stacks = "goroutine 170 [running]:\nmain.main()\n\t/go/src/main.go:40 +0x38\n";
+        assert_eq!(told(&format!("starting\npanic: no space\n\n{stacks}\n{stacks}")), "starting|panic: no space");
+        // Where the log begins with them, they are better than nothing.
+        assert_eq!(told(stacks), stacks.trim_end().replace('\n', "|"));
     }
 }

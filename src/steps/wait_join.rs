@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::guard::{changed_besides, watch};
-use super::last_words::last_words;
+use super::last_words::{last_words, telling};
 use super::members_to_answer;
 use crate::model::{Answer, Goal, Join, Known, Member, Observation, Pod, Question};
 use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
@@ -11,6 +11,9 @@ use crate::runbook::{Refusal, Step, Trail, Verdict, Wait, Wake};
 /// A container that has ended this often will not come up by itself. Fewer is common while the Service's name of the
 /// new pod spreads.
 const CRASH_LOOP: i32 = 4;
+
+/// How many lines of its log are told then.
+const LINES_OF_A_CRASH: usize = 8;
 
 /// Reasons of a waiting container that no time heals.
 const HOPELESS: &[&str] = &["ErrImageNeverPull", "InvalidImageName"];
@@ -144,7 +147,7 @@ pub(super) fn judge_pod(coming: Coming<'_>, member: Option<&Member>, pod: &Pod) 
         let question = Question::LastLines { pod: name.clone(), container: container.to_owned() };
         let lines = match observation.answer(&question) {
             None => return Verdict::Look(question),
-            Some(Answer::LastLines(Known::Known(lines))) => lines.join("\n"),
+            Some(Answer::LastLines(Known::Known(lines))) => telling(lines, LINES_OF_A_CRASH).join("\n"),
             Some(Answer::LastLines(Known::Unknown(why))) => format!("(its log could not be read: {why})"),
             Some(_) => String::new(),
         };

@@ -20,8 +20,11 @@ use crate::runbook::{Trouble, TroubleKind};
 const POOLS_GROUP: &str = "openebs.io";
 const POOLS: &str = "diskpools";
 
-/// How many of a container's last lines are shown.
-const LAST_LINES: i64 = 8;
+/// How many of a container's last lines are read: its last words may have a stack of calls behind them.
+const LAST_LINES: i64 = 100;
+
+/// How many bytes of them at most. What is more is cut off at the end, so it has to hold them all.
+const LAST_BYTES: i64 = 256 * 1024;
 
 impl Kubernetes {
     /// Asks the API server which calls it would allow, all at once.
@@ -62,7 +65,7 @@ impl Kubernetes {
         let lines = |previous| LogParams {
             container: Some(container.to_owned()),
             tail_lines: Some(LAST_LINES),
-            limit_bytes: Some(16 * 1024),
+            limit_bytes: Some(LAST_BYTES),
             previous,
             ..LogParams::default()
         };
