@@ -497,8 +497,9 @@ impl StatefulSet {
         if let Some((before, _)) = &patched.strategy {
             self.set_strategy(before);
         }
-        // A template that is as it was has its old revision again.
-        self.update_revision.clone_from(&self.current_revision);
+        if patched.changes_the_template() {
+            self.update_revision.clone_from(&patched.revision);
+        }
     }
 }
 

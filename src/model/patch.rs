@@ -126,6 +126,8 @@ pub(super) fn record_after(change: &Change, observation: &Observation) -> Option
         Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
             // A guard that went before belongs to the same round.
             let guard = record.patched.take().filter(|earlier| earlier.from == earlier.to && earlier.to == *from);
+            let revision =
+                guard.as_ref().map_or(&observation.statefulset.update_revision, |guard| &guard.revision).clone();
             let first = guard.and_then(|guard| guard.strategy).map(|(before, _)| before);
             let strategy = match (first, strategy) {
                 (Some(before), Some((_, after))) => Some((before, after.clone())),
@@ -133,7 +135,7 @@ pub(super) fn record_after(change: &Change, observation: &Observation) -> Option
                 (None, strategy) => strategy.clone(),
             };
             let (env, words, command) = (env.clone(), words.clone(), command.clone());
-            Some(Patched { from: *from, to: *to, env, words, command, strategy })
+            Some(Patched { from: *from, to: *to, env, words, command, strategy, revision })
         }
         Change::TakeBack { .. } => None,
         _ => return None,

@@ -20,7 +20,7 @@ pub(super) fn diff(change: &Change) -> Vec<String> {
             }
         }
         Change::TakeBack { patched } => {
-            let Patched { from, to, env, words, command, strategy } = patched.as_ref();
+            let Patched { from, to, env, words, command, strategy, .. } = patched.as_ref();
             for (path, from, to) in patched_lines(*from, *to, env, words, command.as_deref(), strategy.as_ref()) {
                 replace(&path, to, from);
             }
@@ -106,7 +106,8 @@ fn patched_lines(
         );
     }
     lines.extend(command.into_iter().flat_map(command_lines));
-    if let Some((from, to)) = strategy {
+    // A guard that stood already is noted, and is no change.
+    if let Some((from, to)) = strategy.filter(|(from, to)| from != to) {
         lines.push(("spec.updateStrategy".to_owned(), present(from), present(to)));
     }
     lines

@@ -103,6 +103,18 @@ fn an_object_that_changed_meanwhile_is_left_alone() {
 }
 
 #[test]
+fn a_template_that_is_taken_back_has_the_revision_that_was_held_back_before() {
+    let (mut observation, _, change) = about_to_patch(json!({"type": "RollingUpdate"}));
+    observation.statefulset.update_revision = "held back".to_owned();
+    let patched = observation.after(&change);
+    let record = patched.statefulset.readable_record().and_then(|record| record.patched);
+    let taken_back = patched.after(&Change::TakeBack { patched: Box::new(record.expect("it is noted")) });
+    assert_ne!(patched.statefulset.update_revision, "held back");
+    assert_eq!(taken_back.statefulset.update_revision, "held back");
+    assert_eq!(taken_back.statefulset.template, observation.statefulset.template);
+}
+
+#[test]
 fn the_record_is_written_only_on_the_object_that_was_seen() {
     let observation = with_strategy(2, json!({"type": "RollingUpdate"}));
     let mut object = object(&observation);
