@@ -352,7 +352,8 @@ impl Change {
             .and_then(|id| observation.statuses.iter().find(|(_, s)| s.is_known_and(|s| s.member == id)))
             .map_or_else(|| set.pod_name(set.start), |(pod, _)| pod.clone());
         match self {
-            Self::SaveSnapshot { pod, file, .. } => {
+            Self::SaveSnapshot { pod, file, revision } => {
+                let file = if *revision { &with_revision(file, pod, observation) } else { file };
                 format!("kubectl port-forward -n {namespace} {pod} 2379 & etcdctl snapshot save {}", file.display())
             }
             Self::AddLearner { name, peer_url } => {
