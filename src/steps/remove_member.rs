@@ -51,9 +51,13 @@ impl Step for RemoveMember {
         }
         if goal.verb == Verb::Abort {
             if member.is_started_voter() {
+                let named = format!("--sts {} -n {}", set.name, set.namespace);
                 return Verdict::Refuse(Refusal::because(
                     format!("{} votes already, so there is nothing to take back", member.called()),
-                    format!("finish the run with `etcd-scale up`, then shrink with `etcd-scale down --to {}`", goal.to),
+                    format!(
+                        "finish the run (etcd-scale up --to {} {named}), then shrink (etcd-scale down --to {} {named})",
+                        goal.from, goal.to
+                    ),
                 ));
             }
             return remove(member, &pod, "it counts for no quorum, so its removal costs none");
