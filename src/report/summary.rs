@@ -118,7 +118,8 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, commands: &Commands) 
     if let Some(by) = summary.resumed.as_ref().filter(|_| goal.verb != Verb::Abort) {
         let _ = write!(text, " This finished the run that {} began.", escape(by));
     }
-    let steps: Vec<_> = summary.steps.iter().map(|(step, _, seconds)| format!("{step} {seconds:.1} s")).collect();
+    let steps: Vec<_> =
+        summary.steps.iter().map(|reached| format!("{} {:.1} s", reached.step, reached.seconds)).collect();
     let _ = write!(text, "\n  steps     {}", styled(DIM, &steps.join(", ")));
     if let Some(snapshot) = &summary.snapshot {
         let file = escape(&snapshot.file.display().to_string()).into_owned();

@@ -244,6 +244,17 @@ pub enum Outcome {
     },
 }
 
+/// A step that was reached.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reached {
+    /// Its name.
+    pub step: String,
+    /// What was proved.
+    pub proof: String,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
 /// What a run has done, at its end.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -251,8 +262,8 @@ pub struct Summary {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The steps that were reached, with what they proved and the seconds each took.
-    pub steps: Vec<(String, String, f64)>,
+    /// The steps that were reached, in order.
+    pub steps: Vec<Reached>,
     /// The changes that were made, in order.
     pub changes: Vec<Change>,
     /// The snapshot.

@@ -10,7 +10,7 @@ mod run;
 mod step;
 mod trail;
 
-pub use event::{Event, Outcome, Summary};
+pub use event::{Event, Outcome, Reached, Summary};
 pub use interrupt::Interrupt;
 pub use plan::{Plan, PlanEnd, Planned, plan};
 pub use ports::{Apply, Depth, LockError, Reply, Reporter, Trouble, TroubleKind, World};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Refusal, Reply, Reporter, Step, Summary, Trail,
-    Trouble, TroubleKind, Verdict, Wait, Wake, World, plan,
+    Depth, Event, Interrupt, LockError, Outcome, Plan, Proposal, Reached, Refusal, Reply, Reporter, Step, Summary,
+    Trail, Trouble, TroubleKind, Verdict, Wait, Wake, World, plan,
 };
 use crate::model::{Answer, Change, Goal, Moved, Observation, Question, Record, Standing, Verb};
 
@@ -44,7 +44,7 @@ pub struct Run<'a, W, R> {
     interrupt: Interrupt,
     options: Options,
     trail: Trail,
-    reached: Vec<(String, String, f64)>,
+    reached: Vec<Reached>,
     agreed: Option<Change>,
     all_agreed: bool,
     locked: bool,
@@ -179,7 +179,7 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
                 }
                 Verdict::Done(done) => {
                     let seconds = (self.world.now().saturating_sub(began)).as_secs_f64();
-                    self.reached.push((step.name().to_owned(), done.proof.clone(), seconds));
+                    self.reached.push(Reached { step: step.name().to_owned(), proof: done.proof.clone(), seconds });
                     self.reporter.report(&Event::StepDone {
                         step: step.name(),
                         proof: done.proof,

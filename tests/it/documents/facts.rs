@@ -60,13 +60,69 @@ fn the_handbook_has_every_exit_code_and_no_other() {
         .captures_iter(section(&handbook, "How a run can end"))
         .flat_map(|row| row[1].split(", ").map(|code| code.parse().unwrap()).collect::<Vec<_>>())
         .collect();
-    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/exit.rs")).unwrap();
+    let exits = source("cli/exit.rs");
     let constant = Regex::new(r"pub\(super\) const [A-Z_]+: u8 = (\d+);").unwrap();
-    let mut codes: BTreeSet<u8> = constant.captures_iter(&source).map(|code| code[1].parse().unwrap()).collect();
+    let mut codes: BTreeSet<u8> = constant.captures_iter(&exits).map(|code| code[1].parse().unwrap()).collect();
     assert!(codes.len() > 8, "the exit codes were not found: {codes:?}");
     // Of the signals.
     codes.extend([130, 143]);
     assert_eq!(told, codes);
+}
+
+/// A source file's code.
+fn source(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap()
+}
+
+/// What follows a declaration, to its end.
+#[track_caller]
+fn declared<'a>(source: &'a str, declaration: &str) -> &'a str {
+    let (_, rest) = source.split_once(declaration).unwrap_or_else(|| panic!("no {declaration}"));
+    rest.split("\n}").next().unwrap_or_default()
+}
+
+/// The words in `text` that `pattern` finds, with what stands before each of their capitals.
+fn worded(text: &str, pattern: &str, between: &str) -> BTreeSet<String> {
+    let capital = Regex::new("[A-Z]").unwrap();
+    let written = |word: &str| {
+        let word = capital.replace_all(word, |found: &regex::Captures| format!("{between}{}", found[0].to_lowercase()));
+        word.trim_start_matches(between).to_owned()
+    };
+    Regex::new(pattern).unwrap().captures_iter(text).map(|found| written(&found[1])).collect()
+}
+
+#[test]
+fn the_handbook_has_every_outcome_event_and_field_and_no_other() {
+    let handbook = read("HANDBOOK.md");
+    let section = section(&handbook, "Results for programs");
+    let tables: Vec<&str> = section.split("\n\n").filter(|part| part.starts_with("| ")).collect();
+    let code = Regex::new("`([a-zA-Z-]+)`").unwrap();
+    let told = |head: &str| -> BTreeSet<String> {
+        let table = tables.iter().find(|table| table.starts_with(&format!("| {head} |"))).expect(head);
+        let cells = table.lines().filter_map(|line| line.split(" | ").next());
+        cells.flat_map(|cell| code.captures_iter(cell).map(|found| found[1].to_owned()).collect::<Vec<_>>()).collect()
+    };
+    let (events, document) = (source("runbook/event.rs"), source("report/document.rs"));
+    let variant = r"(?m)^    ([A-Z][A-Za-z]+)[ ,]";
+    // Of a run that did not begin.
+    let mut outcomes = worded(declared(&events, "pub enum Outcome {"), variant, "-");
+    outcomes.insert("nothing-to-do".to_owned());
+    assert_eq!(told("outcome"), outcomes);
+    let mut types = worded(declared(&events, "pub enum Event {"), variant, "-");
+    types.extend(["nothing-to-do", "refused"].map(str::to_owned));
+    assert_eq!(told("type"), types);
+    let summary = declared(&events, "pub struct Summary {");
+    let mut fields: BTreeSet<String> = Regex::new(r"pub ([a-z_]+):")
+        .unwrap()
+        .captures_iter(summary)
+        .map(|field| field[1].to_owned())
+        .chain(worded(declared(&document, "impl Document {"), r#"insert\("([a-zA-Z]+)""#, "_"))
+        .collect();
+    assert!(fields.len() > 15, "the fields were not found: {fields:?}");
+    fields.insert("version".to_owned());
+    let told: BTreeSet<String> =
+        told("field").iter().map(|field| worded(field, "(.+)", "_").into_iter().collect()).collect();
+    assert_eq!(told, fields);
 }
 
 /// The commands that a document shows, with what they are typed at.

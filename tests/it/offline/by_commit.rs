@@ -70,7 +70,9 @@ async fn two_become_three_by_one_commit() {
     assert_eq!(world.applied, WHOLE);
     assert_eq!(world.observation.statefulset.strategy, rok(2).statefulset.strategy);
     assert_eq!(summary.plan.unwrap().changes.len(), WHOLE.len(), "the plan foresees all of it");
-    assert!(summary.steps.iter().any(|(step, proof, _)| step == "await-command" && proof.contains("ended well")));
+    assert!(
+        summary.steps.iter().any(|reached| reached.step == "await-command" && reached.proof.contains("ended well"))
+    );
 }
 
 #[tokio::test]
