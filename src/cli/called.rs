@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use super::args::{Cli, quoted};
+use super::args::Cli;
+use crate::report::quoted;
 
 /// The file that kubectl runs for `kubectl etcd-scale`: an underscore there is a dash on its command line.
 const PLUGIN: &str = "kubectl-etcd_scale";
@@ -51,24 +52,12 @@ impl Called {
         Cli::command().bin_name(self.name())
     }
 
-    /// What was typed, for people to read and to paste: quoted where a shell needs it, and without a password.
+    /// What was typed, for people to read and to paste: quoted where a shell needs it.
     pub(super) fn line(self) -> String {
-        self.line_of(std::env::args_os().skip(1))
-    }
-
-    fn line_of(self, arguments: impl Iterator<Item = OsString>) -> String {
         let mut line = self.name().to_owned();
-        let mut names_user = false;
-        for argument in arguments {
-            let argument = argument.to_string_lossy();
-            let shown = if names_user || argument.starts_with("--user=") {
-                argument.split_once(':').map_or(&*argument, |(name, _)| name)
-            } else {
-                &argument
-            };
-            names_user = argument == "--user";
+        for word in typed() {
             line.push(' ');
-            line.push_str(&quoted(shown));
+            line.push_str(&quoted(&word));
         }
         line
     }
@@ -81,18 +70,39 @@ impl Called {
     }
 }
 
+/// What was typed after the name, but for a password.
+pub(super) fn typed() -> Vec<String> {
+    without_password(std::env::args_os().skip(1))
+}
+
+fn without_password(arguments: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut names_user = false;
+    let mut words = Vec::new();
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        let shown = if names_user || argument.starts_with("--user=") {
+            argument.split_once(':').map_or(&*argument, |(name, _)| name)
+        } else {
+            &argument
+        };
+        words.push(shown.to_owned());
+        names_user = argument == "--user";
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_what_was_typed_but_for_a_password() {
-        for (typed, line) in [
-            (["up", "--sts", "a b", "--yes"].as_slice(), "kubectl etcd-scale up --sts 'a b' --yes"),
-            (&["up", "--user", "root:se:cret", "-n", "a:b"], "kubectl etcd-scale up --user root -n a:b"),
-            (&["up", "--user=root:secret"], "kubectl etcd-scale up '--user=root'"),
+    fn a_password_is_not_repeated() {
+        for (typed, told) in [
+            (["up", "--sts", "a b", "--yes"].as_slice(), ["up", "--sts", "a b", "--yes"].as_slice()),
+            (&["up", "--user", "root:se:cret", "-n", "a:b"], &["up", "--user", "root", "-n", "a:b"]),
+            (&["up", "--user=root:secret"], &["up", "--user=root"]),
         ] {
-            assert_eq!(Called::Plugin.line_of(typed.iter().map(OsString::from)), line);
+            assert_eq!(without_password(typed.iter().map(OsString::from)), told);
         }
     }
 

@@ -25,8 +25,7 @@ pub(super) async fn run(args: Check, console: &mut Console, interrupt: Interrupt
     if let Err(trouble) = session::storage(&mut request, &args.storage) {
         return session::wrong_usage(console, &trouble);
     }
-    let access = &args.target.access;
-    console.lead_to(access.cluster_options(), access.etcd.options());
+    session::lead(console, &args.target.access, Some(&args.target.sts));
     let (mut cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return session::refuse(console, &trouble),

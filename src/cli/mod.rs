@@ -79,7 +79,11 @@ async fn dispatch(cli: Cli, called: Called) -> u8 {
     {
         return session::refuse(&mut console, &trouble);
     }
-    match command {
+    // A demo runs a verb that nobody has typed.
+    if !matches!(command, Command::Sandbox(_)) {
+        console.begun_by(called::typed());
+    }
+    let code = match command {
         Command::Up(args) => up::run(args, &mut console, interrupt).await,
         Command::Down(args) => down::run(args, &mut console, interrupt).await,
         Command::Replace(args) => replace::run(args, &mut console, interrupt).await,
@@ -92,5 +96,6 @@ async fn dispatch(cli: Cli, called: Called) -> u8 {
         Command::Sandbox(args) => sandbox::run(args, &mut console, interrupt).await,
         Command::Completions(args) => completions::run(&args, &mut console),
         Command::Man(args) => man::run(&args, &mut console),
-    }
+    };
+    if console.wrote_all() || code != exit::DONE { code } else { exit::FAILED }
 }

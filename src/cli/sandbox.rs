@@ -78,6 +78,9 @@ mod linux {
     fn start_one(start: &SandboxStart, console: &mut Console) -> anyhow::Result<u8> {
         let kubeconfig = sandbox::up(&settings(start, 0))?;
         console.sandbox_started(&kubeconfig);
+        if start.filename.is_empty() {
+            console.note("It is empty. `sandbox up -f rok` begins with an etcd; kubectl apply brings one to this.");
+        }
         Ok(exit::DONE)
     }
 

@@ -15,7 +15,7 @@ use crate::gitops::{Repository, WithRepository};
 use crate::model::{
     Change, Goal, GoalRefusal, JoinChoice, Observation, RUN_ANNOTATION_POINTER, Request, SnapshotChoice, Verb,
 };
-use crate::report::{Console, ReportHead};
+use crate::report::{Console, ReportHead, quoted};
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
 use crate::steps;
 
@@ -112,6 +112,13 @@ pub(super) async fn ask_password(access: &mut ClusterAccess, console: &mut Conso
     Ok(())
 }
 
+/// Has the commands that are advised lead to the same cluster and StatefulSet again.
+pub(super) fn lead(console: &mut Console, access: &ClusterAccess, sts: Option<&str>) {
+    let namespace = access.namespace.iter().map(|namespace| format!(" -n {}", quoted(namespace)));
+    let set = sts.map(|sts| format!(" --sts {}{}", quoted(sts), namespace.collect::<String>()));
+    console.lead_to(access.cluster_options(), access.etcd.options(), set.unwrap_or_default());
+}
+
 /// Opens the connection and looks for the first time.
 ///
 /// # Errors
@@ -190,7 +197,7 @@ pub(super) async fn walk(
     console: &mut Console,
     interrupt: Interrupt,
 ) -> u8 {
-    console.lead_to(target.access.cluster_options(), target.access.etcd.options());
+    lead(console, &target.access, Some(&target.sts));
     let (mut cluster, observation) = match open(target, &request).await {
         Ok(opened) => opened,
         Err(trouble) => return refuse(console, &trouble),
@@ -223,6 +230,18 @@ pub(super) async fn walk(
         Ok(goal) => goal,
         Err(refusal) => return no_goal(console, &refusal),
     };
+    // Before anything is asked: the write itself would refuse it too.
+    if let SnapshotChoice::File(file) = &goal.snapshot
+        && goal.resumed.is_none()
+        && file.exists()
+    {
+        let what = format!("{} exists already, and the snapshot would not overwrite it", file.display());
+        return refuse(
+            console,
+            &Trouble::new(TroubleKind::Refused, what)
+                .advise("name another file; or, where it is a snapshot of just now, say --no-snapshot"),
+        );
+    }
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
     let steps = steps::towards(&goal, &observation);
     let summary = match (repository, goal.gitops.clone()) {

@@ -10,8 +10,7 @@ use crate::runbook::{Event, Interrupt, Reporter, Trouble, TroubleKind};
 use crate::steps;
 
 pub(super) async fn run(args: Snapshot, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let access = &args.target.access;
-    console.lead_to(access.cluster_options(), access.etcd.options());
+    session::lead(console, &args.target.access, Some(&args.target.sts));
     let request = session::request(Verb::Up, Duration::ZERO);
     let (cluster, observation) = match session::open(&args.target, &request).await {
         Ok(opened) => opened,

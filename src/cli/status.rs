@@ -11,7 +11,7 @@ use crate::runbook::{Interrupt, Trouble, TroubleKind};
 
 pub(super) async fn run(args: Status, console: &mut Console, interrupt: Interrupt) -> u8 {
     let Status { sts, all_namespaces, access } = args;
-    console.lead_to(access.cluster_options(), access.etcd.options());
+    session::lead(console, &access, sts.as_deref());
     let Some(sts) = sts else {
         let scope = if all_namespaces { Scope::All } else { Scope::Namespace(access.namespace.clone()) };
         return of_each(scope, &access, console, interrupt).await;

@@ -36,13 +36,13 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     if let Err(trouble) = session::report(&args.target, &args.running, &request, console) {
         return session::refuse(console, &trouble);
     }
-    console.go_on_with(args.gitops.options());
     let claims = request.claims;
     let code = session::walk(&args.target, &args.running, request, repository, console, interrupt.clone()).await;
     if args.on_failure == OnFailure::Rollback && matches!(code, exit::FAILED | exit::TIMED_OUT) {
         let mut back = session::request(Verb::Abort, args.running.timeout);
         back.claims = claims;
         back.ignore_reconciler = args.running.ignore_reconciler;
+        console.begun_by(Vec::new());
         // What failed stays failed, also where it was taken back.
         let _ = session::walk(&args.target, &args.running, back, None, console, interrupt).await;
     }

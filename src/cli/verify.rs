@@ -8,8 +8,7 @@ use crate::runbook::{Interrupt, Outcome};
 use crate::steps;
 
 pub(super) async fn run(args: Verify, console: &mut Console, interrupt: Interrupt) -> u8 {
-    let access = &args.target.access;
-    console.lead_to(access.cluster_options(), access.etcd.options());
+    session::lead(console, &args.target.access, Some(&args.target.sts));
     let mut request = session::request(Verb::Verify, args.timeout);
     request.hash = args.hash.map(Into::into);
     request.deep = args.deep;

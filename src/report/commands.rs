@@ -23,18 +23,20 @@ pub(super) struct Commands {
     pub(super) shared: String,
     /// Options that only this program knows.
     pub(super) own: String,
+    /// The options that name the StatefulSet, for commands that are told without.
+    pub(super) set: String,
 }
 
 impl Default for Commands {
     fn default() -> Self {
-        Self { program: OWN, shared: String::new(), own: String::new() }
+        Self { program: OWN, shared: String::new(), own: String::new(), set: String::new() }
     }
 }
 
 impl Commands {
     /// Whether commands are to be typed just as they are.
     fn change_nothing(&self) -> bool {
-        self.program == OWN && self.shared.is_empty() && self.own.is_empty()
+        self.program == OWN && self.shared.is_empty() && self.own.is_empty() && self.set.is_empty()
     }
 
     /// An advice, with the commands in it as they have to be typed: without the options, a command that is pasted would
@@ -49,9 +51,11 @@ impl Commands {
             ("kubectl ", KUBECTL_VERBS.as_slice(), "kubectl", self.shared.as_str()),
         ];
         let mut typed = String::with_capacity(text.len());
+        let mut read = 0;
         // Words with the space or line end after each.
         let mut words = text.split_inclusive(char::is_whitespace).peekable();
         while let Some(word) = words.next() {
+            read += word.len();
             let next = words.peek().copied().unwrap_or_default();
             let end = next.find(|end: char| !(end.is_ascii_lowercase() || end == '-')).unwrap_or(next.len());
             let (verb, rest) = next.split_at(end);
@@ -59,12 +63,13 @@ impl Commands {
                 let before = word.strip_suffix(name)?;
                 // A path or a longer name ends in the same letters.
                 let whole = !before.ends_with(|last: char| last.is_alphanumeric() || "/-_.".contains(last));
-                (whole && verbs.contains(&verb)).then_some([before, program, " ", verb, options, rest])
+                let set = if names_no_set(verb, &text[read + end..]) { &self.set } else { "" };
+                (whole && verbs.contains(&verb)).then_some([before, program, " ", verb, options, set, rest])
             });
             match command {
                 Some(command) => {
                     typed.extend(command);
-                    words.next();
+                    read += words.next().map_or(0, str::len);
                 }
                 None => typed.push_str(word),
             }
@@ -141,6 +146,14 @@ impl Commands {
     }
 }
 
+/// Whether a command of this program's, of which `rest` is what follows the verb, is about a StatefulSet and does not
+/// say which.
+fn names_no_set(verb: &str, rest: &str) -> bool {
+    let options = rest.split(['`', ')', ';', '\n', '\u{1b}']).next().unwrap_or_default().trim();
+    let options_only = options.is_empty() || options.starts_with("--");
+    verb != "sandbox" && options_only && !options.contains("--sts")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +164,7 @@ mod tests {
             program: "kubectl etcd-scale",
             shared: " --context lab".to_owned(),
             own: " --via exec".to_owned(),
+            set: String::new(),
         };
         for (text, typed) in [
             ("look with `etcd-scale status`", "look with `kubectl etcd-scale status --context lab --via exec`"),
@@ -180,6 +194,22 @@ mod tests {
             ("echo '{}' | kubectl create -f -", "echo '{}' | kubectl create --context lab -f -"),
         ] {
             assert_eq!(commands.command(command), typed);
+        }
+    }
+
+    #[test]
+    fn a_command_that_names_no_statefulset_is_about_the_one_at_hand() {
+        let commands = Commands { set: " --sts a -n b".to_owned(), ..Commands::default() };
+        for (text, typed) in [
+            ("look with `etcd-scale status`", "look with `etcd-scale status --sts a -n b`"),
+            ("again: etcd-scale verify", "again: etcd-scale verify --sts a -n b"),
+            ("with `etcd-scale verify --deep` then", "with `etcd-scale verify --sts a -n b --deep` then"),
+            ("(etcd-scale up --to 3 --sts c -n d), or", "(etcd-scale up --to 3 --sts c -n d), or"),
+            ("etcd-scale status --sts c -n d", "etcd-scale status --sts c -n d"),
+            ("end it: etcd-scale sandbox down", "end it: etcd-scale sandbox down"),
+            ("kubectl describe pvc", "kubectl describe pvc"),
+        ] {
+            assert_eq!(commands.typed(text), typed);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The console: hears every event, shows it, asks, and prints results.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::again::again;
 use super::commands::Commands;
 use super::document::{Document, Lines, VERSION};
 use super::prompt::{Line, read_line, read_password};
@@ -75,9 +76,11 @@ pub struct Console {
     interrupt: Interrupt,
     run: Option<(String, Goal)>,
     commands: Commands,
-    /// Options that go on with the run the way it was begun.
-    run_options: String,
+    /// What was typed to begin the run; empty where it began otherwise.
+    typed: Vec<String>,
     dry_run: bool,
+    /// Why a result could not be written.
+    unwritten: Option<io::Error>,
 }
 
 impl Console {
@@ -114,8 +117,9 @@ impl Console {
             interrupt,
             run: None,
             commands: Commands::default(),
-            run_options: String::new(),
+            typed: Vec::new(),
             dry_run: false,
+            unwritten: None,
         }
     }
 
@@ -134,14 +138,16 @@ impl Console {
     }
 
     /// Commands that are advised from now on carry these options, which lead to the same cluster again: `shared` are
-    /// kubectl's as well, `own` are not. Each has a space before it.
-    pub fn lead_to(&mut self, shared: String, own: String) {
-        (self.commands.shared, self.commands.own) = (shared, own);
+    /// kubectl's as well, `own` are not. Those that do not say which StatefulSet they are about carry `set`. Each option
+    /// has a space before it.
+    pub fn lead_to(&mut self, shared: String, own: String, set: String) {
+        (self.commands.shared, self.commands.own, self.commands.set) = (shared, own, set);
     }
 
-    /// The command that goes on with the run carries these options as well.
-    pub fn go_on_with(&mut self, run_options: String) {
-        self.run_options = run_options;
+    /// Runs from now on are begun by what was typed: these words after the program's name, without a password; or, where
+    /// there are none, by something else.
+    pub fn begun_by(&mut self, typed: Vec<String>) {
+        self.typed = typed;
     }
 
     /// From now on a report is made of what happens, and written to these files at the end.
@@ -188,8 +194,20 @@ impl Console {
 
     /// A result for programs, or for people who asked for it.
     fn print(&mut self, text: &str) {
-        drop(writeln!(self.out, "{text}"));
-        drop(self.out.flush());
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+        // A reader that has gone away has seen enough.
+        if let Err(error) =
+            written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+        {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+
+    /// Whether all results could be written. Says so where not.
+    pub fn wrote_all(&mut self) -> bool {
+        let Some(error) = self.unwritten.take() else { return true };
+        self.say(&format!("{} cannot write to standard output: {error}", styled(BAD, "error:")));
+        false
     }
 
     fn print_line(&mut self, event: &impl Serialize, now: Timestamp) {
@@ -394,7 +412,8 @@ impl Reporter for Console {
             Event::RunEnded { summary } => {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
-                    let text = summary::closing(summary, statefulset, goal, &self.run_options, &self.commands);
+                    let again = again(&self.typed, summary, statefulset, goal, &self.commands);
+                    let text = summary::closing(summary, statefulset, goal, &again, &self.commands);
                     if let Some(report) = &mut self.run_report {
                         report.closing(anstream::adapter::strip_str(&text).to_string());
                     }

@@ -2,6 +2,7 @@
 //!
 //! Text for people goes to standard error, results for programs to standard output.
 
+mod again;
 mod change;
 mod commands;
 mod console;
@@ -18,6 +19,7 @@ mod table;
 mod text;
 mod waiting;
 
+pub use again::quoted;
 pub use console::{Color, Console, Format, Style};
 pub use escape::escape;
 pub use log::log;

@@ -9,9 +9,9 @@ use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb, quorum_after_losing_one};
 use crate::runbook::{Level, Outcome, Summary};
 
-/// The closing lines. `statefulset` is `namespace/name`; the options `way` go on with the run the way it was begun.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, way: &str, commands: &Commands) -> String {
-    let again = commands.typed(&again(statefulset, goal, way));
+/// The closing lines. `statefulset` is `namespace/name`; `again` goes on with the run.
+pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, again: &str, commands: &Commands) -> String {
+    let again = escape(again);
     let mut text = match &summary.outcome {
         Outcome::Done => done(summary, statefulset, goal, commands),
         Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
@@ -180,15 +180,4 @@ fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
         summary.sources.join(" and "),
         values.join(", ")
     ))
-}
-
-/// The command that goes on with a run.
-fn again(statefulset: &str, goal: &Goal, way: &str) -> String {
-    let (namespace, name) = statefulset.split_once('/').unwrap_or_default();
-    let to = match (goal.verb, goal.replaces) {
-        (Verb::Up | Verb::Down, _) => format!(" --to {}", goal.to),
-        (Verb::Replace, Some(ordinal)) => format!(" {name}-{ordinal}"),
-        _ => String::new(),
-    };
-    escape(&format!("etcd-scale {} --sts {name} -n {namespace}{way}{to}", goal.verb.word())).into_owned()
 }

@@ -101,7 +101,10 @@ pub fn up(settings: &Settings) -> anyhow::Result<PathBuf> {
     let directory = home()?;
     if let Some(pid) = running(&directory)? {
         let kubeconfig = directory.join(KUBECONFIG);
-        bail!("a sandbox runs already, as process {pid}: KUBECONFIG={}", kubeconfig.display());
+        bail!(
+            "a sandbox runs already, as process {pid}: KUBECONFIG={}; to end it: etcd-scale sandbox down",
+            kubeconfig.display()
+        );
     }
     clear(&directory)?;
     let log = directory.join(LOG);

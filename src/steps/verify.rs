@@ -31,7 +31,7 @@ impl Step for Verify {
         }
         if let Some((seen, wake)) = first_shortfall(observation, goal) {
             if goal.verb == Verb::Verify && goal.timeout.is_zero() {
-                let advice = "mend it, or finish what is under way, which `etcd-scale status` shows";
+                let advice = "mend it, or finish what is under way: `etcd-scale status` shows how";
                 return Verdict::Refuse(Refusal::because(seen, advice));
             }
             return Verdict::Wait(Wait {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{quoted, time};
+use super::time_of_a_call;
 use crate::cluster::{Connection, Password, Reach, User};
 use crate::model::Via;
+use crate::report::quoted;
 
 /// Which StatefulSet, in which cluster.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ pub(in crate::cli) struct ClusterAccess {
     pub(in crate::cli) impersonate_groups: Vec<String>,
 
     /// How long one call may take
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time, help_heading = "Kubernetes")]
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time_of_a_call, help_heading = "Kubernetes")]
     pub(in crate::cli) request_timeout: Duration,
 
     #[command(flatten)]

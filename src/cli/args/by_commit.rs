@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::quoted;
-
 /// Options about the deployment repository that the StatefulSet is made from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GitOps")]
@@ -42,30 +40,6 @@ pub(in crate::cli) struct ByCommit {
     pub(in crate::cli) push: bool,
 }
 
-impl ByCommit {
-    /// The options as they are typed, each with a space before it, for going on with a run.
-    pub(in crate::cli) fn options(&self) -> String {
-        let Some(directory) = &self.gitops else { return String::new() };
-        let path = |path: &PathBuf| quoted(&path.display().to_string());
-        let mut options = format!(" --gitops {}", path(directory));
-        if let Some(overlay) = &self.overlay {
-            options.push_str(" --overlay ");
-            options.push_str(&path(overlay));
-        }
-        if let Some(Words(words)) = &self.apply_command {
-            let command: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-            options.push_str(" --apply-command ");
-            options.push_str(&quoted(&command.join(" ")));
-        }
-        for (given, option) in [(self.wait_for_sync, " --wait-for-sync"), (self.push, " --push")] {
-            if given {
-                options.push_str(option);
-            }
-        }
-        options
-    }
-}
-
 /// A command in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct Words(pub(in crate::cli) Vec<String>);
@@ -84,20 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_split_and_typed_again() {
+    fn a_command_is_split_as_a_shell_does() {
         let command = words("deploy --apply '{overlay}' --note 'two words'").unwrap();
         assert_eq!(command.0, ["deploy", "--apply", "{overlay}", "--note", "two words"]);
         assert!(words("deploy 'x").is_err());
         assert!(words(" ").is_err());
-        let typed = ByCommit {
-            gitops: Some(".".into()),
-            overlay: None,
-            apply_command: Some(command.clone()),
-            wait_for_sync: false,
-            push: true,
-        };
-        let again = shlex::split(&typed.options()).unwrap();
-        assert_eq!((again[0].as_str(), again[1].as_str(), again[4].as_str()), ("--gitops", ".", "--push"));
-        assert_eq!(words(&again[3]).unwrap(), command);
     }
 }

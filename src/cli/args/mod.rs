@@ -126,11 +126,6 @@ const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
 const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
     etcd-scale man ~/.local/share/man/man1";
 
-/// A word as a shell takes it.
-pub(super) fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
-}
-
 /// The longest time that may be given: clocks can add it to what they show.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -143,6 +138,14 @@ fn time(text: &str) -> Result<Duration, String> {
         Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())?
     };
     if time > LONGEST { Err("expected a time of at most a year".to_owned()) } else { Ok(time) }
+}
+
+/// How long a call may take.
+fn time_of_a_call(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => Err("every call has a limit here; 15m is as good as none".to_owned()),
+        time => Ok(time),
+    }
 }
 
 #[cfg(test)]
@@ -163,5 +166,6 @@ mod tests {
         assert!(time("soon").is_err());
         assert!(time("-3s").is_err());
         assert!(time("9999999999999999999").is_err());
+        assert!(time_of_a_call("0s").is_err());
     }
 }

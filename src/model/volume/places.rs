@@ -32,6 +32,7 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
         if ours && there.claim == claim && there.phase != "Released" && there.phase != "Failed" {
             return VolumePlace::Made(there.clone());
         }
+        let left_by_its_claim = there.claim == claim && ["Released", "Failed"].contains(&there.phase.as_str());
         let whose = there.claim.as_ref().map(|(namespace, name)| format!(", for claim {namespace}/{name}"));
         return VolumePlace::Refused(Fact::new(
             format!(
@@ -41,7 +42,8 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
                 whose.unwrap_or_default()
             ),
             format!(
-                "when its data is not needed, clear {} on its node and delete it: kubectl delete pv {}",
+                "when its data is not needed, {}clear {} on its node and delete it: kubectl delete pv {}",
+                if left_by_its_claim { "let the run delete it (--claim delete), or " } else { "" },
                 there.path().unwrap_or("its data"),
                 new.name
             ),

@@ -37,7 +37,7 @@ impl Images {
             bail!(
                 "there is no etcd on this machine's PATH. Install it (Debian and Ubuntu: `apt install etcd-server \
                  etcd-client`; Homebrew: `brew install etcd`; or a release from github.com/etcd-io/etcd, unpacked to \
-                 /usr/local/bin), or say where it is"
+                 /usr/local/bin), or say where it is: --etcd PATH"
             );
         }
         Ok(Self { known, usual })

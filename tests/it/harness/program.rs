@@ -259,6 +259,14 @@ impl Ended {
         self
     }
 
+    /// The command that it says goes on, in words, without the program's name.
+    #[track_caller]
+    pub(crate) fn goes_on_with(&self) -> Vec<String> {
+        let line = self.stderr.lines().find_map(|line| line.split_once("Go on with: etcd-scale "));
+        let (_, line) = line.unwrap_or_else(|| panic!("it should say how to go on\n{self}"));
+        shlex::split(line).expect("as a shell takes it")
+    }
+
     /// Asserts that it did not.
     #[track_caller]
     pub(crate) fn never_says(&self, text: &str) -> &Self {

@@ -51,6 +51,30 @@ pub(super) async fn shown(
     (out.text(), err.text())
 }
 
+/// Takes nothing any more.
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_told() {
+    let err = Page::default();
+    let mut console =
+        Console::writing_to(Style::default(), Interrupt::default(), Box::new(Full), Box::new(err.clone()));
+    assert!(console.wrote_all());
+    console.status(&rok(2));
+    assert!(!console.wrote_all());
+    assert!(err.text().contains("cannot write to standard output"), "{}", err.text());
+}
+
 #[tokio::test]
 async fn a_whole_run() {
     let (_, err) = shown(&mut Foreseen::new(rok(2)), Style::default(), YES, None).await;
