@@ -54,7 +54,7 @@ pub(super) enum Command {
     /// Rebuild a dead, corrupt or emptied member from the others
     #[command(after_long_help = REPLACE_STEPS)]
     Replace(Replace),
-    /// Take back a scale-up that is half-way, or drop the record of one that is overtaken
+    /// Take back a scale-up that is half-way, or drop the record of one that somebody has finished or undone by hand
     #[command(after_long_help = ABORT_STEPS)]
     Abort(Abort),
     /// Bring a deferred rollout to the older members

@@ -20,7 +20,7 @@ pub(in crate::cli) struct Up {
     #[command(flatten)]
     pub(in crate::cli) running: Running,
 
-    /// The number of members to reach; nothing is done where they are there
+    /// The number of members to reach; where there are as many already, nothing is done
     #[arg(long, value_name = "N", conflicts_with = "by", value_parser = size())]
     pub(in crate::cli) to: Option<i32>,
 
@@ -64,7 +64,7 @@ pub(in crate::cli) struct Down {
     #[command(flatten)]
     pub(in crate::cli) running: Running,
 
-    /// The number of members to reach; nothing is done where there are as many. Going below three requires it
+    /// The number of members to reach; where there are as many already, nothing is done. Going below three requires it
     #[arg(long, value_name = "N", conflicts_with = "by", value_parser = size())]
     pub(in crate::cli) to: Option<i32>,
 
@@ -72,7 +72,7 @@ pub(in crate::cli) struct Down {
     #[arg(long, value_name = "K", value_parser = size())]
     pub(in crate::cli) by: Option<i32>,
 
-    /// What becomes of the claims of the pods that go [default: keep; they must go before the next scale-up]
+    /// What becomes of the claims of the pods that go [default: keep; the next scale-up to that size asks for them to be deleted first]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(in crate::cli) claim: Option<Claims>,
 
