@@ -109,10 +109,10 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, commands: &Commands) 
         Verb::Up | Verb::Down | Verb::Replace | Verb::Abort | Verb::Settle => {}
     }
     let mut text = format!(
-        "{} {} has {} members. {}",
+        "{} {} has {}. {}",
         styled(GOOD, if goal.verb == Verb::Abort { "Taken back:" } else { "Done:" }),
         escape(statefulset),
-        goal.to,
+        if goal.to == 1 { "1 member".to_owned() } else { format!("{} members", goal.to) },
         styled(DIM, &format!("({:.1} s)", summary.seconds))
     );
     if let Some(by) = summary.resumed.as_ref().filter(|_| goal.verb != Verb::Abort) {
