@@ -97,5 +97,5 @@ async fn dispatch(cli: Cli, called: Called) -> u8 {
         Command::Completions(args) => completions::run(&args, &mut console),
         Command::Man(args) => man::run(&args, &mut console),
     };
-    if console.wrote_all() || code != exit::DONE { code } else { exit::FAILED }
+    if console.tell_unwritten() && code == exit::DONE { exit::FAILED } else { code }
 }

@@ -79,7 +79,7 @@ mod linux {
         let kubeconfig = sandbox::up(&settings(start, 0))?;
         console.sandbox_started(&kubeconfig);
         if start.filename.is_empty() {
-            console.note("It is empty. `sandbox up -f rok` begins with an etcd; kubectl apply brings one to this.");
+            console.note("It is empty; one with an etcd in it begins with: etcd-scale sandbox up -f rok");
         }
         Ok(exit::DONE)
     }

@@ -114,8 +114,8 @@ pub(super) async fn ask_password(access: &mut ClusterAccess, console: &mut Conso
 
 /// Has the commands that are advised lead to the same cluster and StatefulSet again.
 pub(super) fn lead(console: &mut Console, access: &ClusterAccess, sts: Option<&str>) {
-    let namespace = access.namespace.iter().map(|namespace| format!(" -n {}", quoted(namespace)));
-    let set = sts.map(|sts| format!(" --sts {}{}", quoted(sts), namespace.collect::<String>()));
+    let namespace = access.namespace.as_ref().map_or_else(String::new, |name| format!(" -n {}", quoted(name)));
+    let set = sts.map(|sts| format!(" --sts {}{namespace}", quoted(sts)));
     console.lead_to(access.cluster_options(), access.etcd.options(), set.unwrap_or_default());
 }
 
@@ -230,17 +230,8 @@ pub(super) async fn walk(
         Ok(goal) => goal,
         Err(refusal) => return no_goal(console, &refusal),
     };
-    // Before anything is asked: the write itself would refuse it too.
-    if let SnapshotChoice::File(file) = &goal.snapshot
-        && goal.resumed.is_none()
-        && file.exists()
-    {
-        let what = format!("{} exists already, and the snapshot would not overwrite it", file.display());
-        return refuse(
-            console,
-            &Trouble::new(TroubleKind::Refused, what)
-                .advise("name another file; or, where it is a snapshot of just now, say --no-snapshot"),
-        );
+    if let Some(trouble) = taken_already(&goal) {
+        return refuse(console, &trouble);
     }
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
     let steps = steps::towards(&goal, &observation);
@@ -257,6 +248,18 @@ pub(super) async fn walk(
         code = exit::REFUSED;
     }
     code
+}
+
+/// Why the snapshot cannot go to the file that was named for it. The write itself would refuse it too, but only once the
+/// operator has agreed to it.
+fn taken_already(goal: &Goal) -> Option<Trouble> {
+    let SnapshotChoice::File(file) = &goal.snapshot else { return None };
+    let taken = goal.resumed.is_none() && file.exists();
+    taken.then(|| {
+        let what = format!("{} exists already, and a snapshot overwrites nothing", file.display());
+        Trouble::new(TroubleKind::Refused, what)
+            .advise("name another file; or, where it is a snapshot of just now, say --no-snapshot")
+    })
 }
 
 /// Has the API server check what was foreseen and can be checked. Whether it would take it all.

@@ -42,6 +42,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
         let mut back = session::request(Verb::Abort, args.running.timeout);
         back.claims = claims;
         back.ignore_reconciler = args.running.ignore_reconciler;
+        // Nobody has typed this abort.
         console.begun_by(Vec::new());
         // What failed stays failed, also where it was taken back.
         let _ = session::walk(&args.target, &args.running, back, None, console, interrupt).await;

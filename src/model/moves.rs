@@ -497,8 +497,10 @@ impl StatefulSet {
         if let Some((before, _)) = &patched.strategy {
             self.set_strategy(before);
         }
-        if patched.changes_the_template() {
-            self.update_revision.clone_from(&patched.revision);
+        // A guard alone leaves the template as it is.
+        let template = patched.from != patched.to || !patched.env.is_empty() || !patched.words.is_empty();
+        if let Some(revision) = patched.revision.as_ref().filter(|_| template) {
+            self.update_revision.clone_from(revision);
         }
     }
 }

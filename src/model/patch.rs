@@ -126,8 +126,8 @@ pub(super) fn record_after(change: &Change, observation: &Observation) -> Option
         Change::PatchStatefulSet { from, to, env, words, command, strategy } => {
             // A guard that went before belongs to the same round.
             let guard = record.patched.take().filter(|earlier| earlier.from == earlier.to && earlier.to == *from);
-            let revision =
-                guard.as_ref().map_or(&observation.statefulset.update_revision, |guard| &guard.revision).clone();
+            let before = guard.as_ref().and_then(|guard| guard.revision.clone());
+            let revision = before.or_else(|| Some(observation.statefulset.update_revision.clone()));
             let first = guard.and_then(|guard| guard.strategy).map(|(before, _)| before);
             let strategy = match (first, strategy) {
                 (Some(before), Some((_, after))) => Some((before, after.clone())),

@@ -26,16 +26,12 @@ pub struct Patched {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<(Value, Value)>,
     /// The update revision before: a template that is taken back has it again, and it is not the current one where a
-    /// rollout was held back already.
-    pub revision: String,
+    /// rollout was held back already. None in records of before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 impl Patched {
-    /// Whether it changed more than the number of pods and how they are updated.
-    pub fn changes_the_template(&self) -> bool {
-        !self.env.is_empty() || !self.words.is_empty() || self.command.is_some()
-    }
-
     /// Whether the template is as the patch has left it.
     pub fn stands_in(&self, template: &Template) -> bool {
         let env = self.env.iter().all(|edit| {

@@ -1,16 +1,13 @@
 //! The command that goes on with a run: what was typed, as far as it still holds.
 
 use super::commands::Commands;
+use super::quoted::quoted;
 use crate::model::{Change, Goal, Verb};
 use crate::runbook::Summary;
 
-/// Options that do not hold for a run that goes on, each with a value: where to pause; and how far, which is told anew.
-const PASSING: [&str; 3] = ["--pause-before", "--to", "--by"];
-
-/// A word as a shell takes it.
-pub fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
-}
+/// Options that do not hold for a run that goes on, each with a value: where to pause; how far, which is told anew; and
+/// where the report is, which would be lost to the next one.
+const PASSING: [&str; 4] = ["--pause-before", "--to", "--by", "--report"];
 
 /// The command that goes on with a run on `statefulset`, `namespace/name`. It says how far, so that it does no more when
 /// it is given twice. `typed` is what began the run, without the program's name, and empty where something else did.
@@ -52,11 +49,11 @@ fn holding(typed: &[String], only_saved: bool) -> Vec<&str> {
             if value.is_none() {
                 words.next();
             }
-        } else if option != "--dry-run" {
+        } else {
             holding.push(word.as_str());
         }
         if saved {
-            // A file is never overwritten, and what is in it is as good as when it was saved.
+            // The file is not overwritten. Where it is too old by then, the operator sees that none is taken.
             holding.push("--no-snapshot");
         }
     }
@@ -76,7 +73,7 @@ mod tests {
                 "up --sts a --rollout defer --no-snapshot",
             ),
             ("up --by 2 --sts a --yes", false, "up --sts a --yes"),
-            ("--context=b down --to=2 --pause-before=verify --dry-run", false, "--context=b down"),
+            ("--context=b down --to=2 --pause-before=verify --report a.md", false, "--context=b down"),
             ("up --snapshot a.db --to 3 -n b", false, "up --snapshot a.db -n b"),
             ("up --snapshot a.db --to 3 -n b", true, "up --no-snapshot -n b"),
             ("up --snapshot=a.db -y", true, "up --no-snapshot -y"),

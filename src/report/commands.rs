@@ -47,8 +47,8 @@ impl Commands {
         }
         let everything = [self.shared.as_str(), self.own.as_str()].concat();
         let named = [
-            ("etcd-scale ", OWN_VERBS.as_slice(), self.program, everything.as_str()),
-            ("kubectl ", KUBECTL_VERBS.as_slice(), "kubectl", self.shared.as_str()),
+            ("etcd-scale ", OWN_VERBS.as_slice(), self.program, everything.as_str(), self.set.as_str()),
+            ("kubectl ", KUBECTL_VERBS.as_slice(), "kubectl", self.shared.as_str(), ""),
         ];
         let mut typed = String::with_capacity(text.len());
         let mut read = 0;
@@ -59,11 +59,11 @@ impl Commands {
             let next = words.peek().copied().unwrap_or_default();
             let end = next.find(|end: char| !(end.is_ascii_lowercase() || end == '-')).unwrap_or(next.len());
             let (verb, rest) = next.split_at(end);
-            let command = named.iter().find_map(|(name, verbs, program, options)| {
+            let command = named.iter().find_map(|(name, verbs, program, options, set)| {
                 let before = word.strip_suffix(name)?;
                 // A path or a longer name ends in the same letters.
                 let whole = !before.ends_with(|last: char| last.is_alphanumeric() || "/-_.".contains(last));
-                let set = if names_no_set(verb, &text[read + end..]) { &self.set } else { "" };
+                let set = if names_no_set(verb, &text[read + end..]) { set } else { "" };
                 (whole && verbs.contains(&verb)).then_some([before, program, " ", verb, options, set, rest])
             });
             match command {
@@ -207,7 +207,7 @@ mod tests {
             ("(etcd-scale up --to 3 --sts c -n d), or", "(etcd-scale up --to 3 --sts c -n d), or"),
             ("etcd-scale status --sts c -n d", "etcd-scale status --sts c -n d"),
             ("end it: etcd-scale sandbox down", "end it: etcd-scale sandbox down"),
-            ("kubectl describe pvc", "kubectl describe pvc"),
+            ("`kubectl describe pvc`, or `kubectl get`", "`kubectl describe pvc`, or `kubectl get`"),
         ] {
             assert_eq!(commands.typed(text), typed);
         }

@@ -194,20 +194,18 @@ impl Console {
 
     /// A result for programs, or for people who asked for it.
     fn print(&mut self, text: &str) {
-        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
-        // A reader that has gone away has seen enough.
-        if let Err(error) =
-            written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
-        {
-            self.unwritten.get_or_insert(error);
+        match writeln!(self.out, "{text}").and_then(|()| self.out.flush()) {
+            // A reader that has gone away has seen enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.unwritten.get_or_insert(error)),
+            _ => {}
         }
     }
 
-    /// Whether all results could be written. Says so where not.
-    pub fn wrote_all(&mut self) -> bool {
-        let Some(error) = self.unwritten.take() else { return true };
+    /// Says where a result could not be written, and gives whether that was so.
+    pub fn tell_unwritten(&mut self) -> bool {
+        let Some(error) = self.unwritten.take() else { return false };
         self.say(&format!("{} cannot write to standard output: {error}", styled(BAD, "error:")));
-        false
+        true
     }
 
     fn print_line(&mut self, event: &impl Serialize, now: Timestamp) {

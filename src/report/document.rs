@@ -37,6 +37,7 @@ impl Lines {
 pub(super) struct Document {
     fields: Map<String, Value>,
     findings: Vec<Value>,
+    rehearsed: Vec<Value>,
     comparisons: Vec<Value>,
 }
 
@@ -56,11 +57,7 @@ impl Document {
                 self.fields.insert("before".to_owned(), json!(before));
             }
             Event::StepDone { step, findings, .. } => {
-                self.findings.extend(findings.iter().map(|finding| {
-                    let mut finding = json!(finding);
-                    finding["step"] = json!(step);
-                    finding
-                }));
+                self.findings.extend(findings.iter().map(|finding| of_step(&json!(finding), &json!(step))));
             }
             Event::KeysCompared { .. } => {
                 let mut comparison = json!(event);
@@ -70,13 +67,13 @@ impl Document {
                 self.comparisons.push(comparison);
             }
             Event::Rehearsed { change, trouble } => {
-                self.fields.insert("rehearsed".to_owned(), json!({"change": change, "trouble": trouble}));
+                self.rehearsed.push(json!({"change": change, "trouble": trouble}));
             }
             Event::RunEnded { summary } => {
                 if let Value::Object(summary) = json!(summary) {
-                    // A refusal carries its own findings, which come before those of steps that were reached.
+                    // The step that refuses is not reached, and what it found comes last.
                     if let Some(Value::Array(own)) = summary.get("findings") {
-                        self.findings.extend(own.iter().cloned());
+                        self.findings.extend(own.iter().map(|finding| of_step(finding, &summary["step"])));
                     }
                     self.fields.extend(summary);
                 }
@@ -96,10 +93,20 @@ impl Document {
         document.insert("version".to_owned(), json!(VERSION));
         document.extend(self.fields);
         document.insert("findings".to_owned(), Value::Array(self.findings));
+        if !self.rehearsed.is_empty() {
+            document.insert("rehearsed".to_owned(), Value::Array(self.rehearsed));
+        }
         if !self.comparisons.is_empty() {
             document.insert("keyComparisons".to_owned(), Value::Array(self.comparisons));
         }
         document.insert("exitCode".to_owned(), json!(exit_code));
         Value::Object(document)
     }
+}
+
+/// A finding with the step that found it.
+fn of_step(finding: &Value, step: &Value) -> Value {
+    let mut finding = finding.clone();
+    finding["step"] = step.clone();
+    finding
 }

@@ -120,7 +120,7 @@ impl Status {
         if let Some(lock) = &self.lock {
             let _ = write!(
                 text,
-                "\nlock: held by {}, renewed at {} by its clock; it lapses {} s after the last time",
+                "\nlock: held by {}, renewed at {} by its clock; it lapses {} s after its last renewal",
                 escape(&lock.holder),
                 escape(&lock.renewed),
                 lock.duration_seconds
@@ -136,7 +136,7 @@ impl Status {
             );
         }
         if let Some(next) = &self.way.next {
-            let when = if self.lock.is_some() { ", once that run has ended" } else { "" };
+            let when = if self.lock.is_some() { ", once that run has ended or its lock has lapsed" } else { "" };
             let _ = write!(text, "\nnext{when}: {}", escape(next));
         }
         if let Some(otherwise) = &self.way.otherwise {

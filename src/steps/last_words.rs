@@ -38,13 +38,21 @@ pub(super) fn last_words(
     }
 }
 
-/// The last `most` of the lines up to where a Go program broke off: after that come its stacks, which tell nobody why.
+/// The last `most` of the lines, without the stacks that a Go program leaves at the end where it breaks off: they tell
+/// nobody why.
 pub(super) fn telling(lines: &[String], most: usize) -> &[String] {
-    let stacks = lines.iter().position(|line| line.starts_with("goroutine ")).filter(|at| *at > 0);
-    let lines = &lines[..stacks.unwrap_or(lines.len())];
-    // An empty line sets the stacks apart.
-    let lines = lines.strip_suffix(&[String::new()]).unwrap_or(lines);
+    let stacks = lines.iter().rev().take_while(|line| is_of_a_stack(line)).count();
+    let (before, stacks) = lines.split_at(lines.len() - stacks);
+    let broke_off = !before.is_empty() && stacks.iter().any(|line| line.starts_with("goroutine "));
+    let lines = if broke_off { before } else { lines };
     &lines[lines.len().saturating_sub(most)..]
+}
+
+/// Whether a line is one of those that Go's runtime writes for a stack: its head, a call, a place, who began it, or none.
+fn is_of_a_stack(line: &str) -> bool {
+    let call = line.split_once('(').is_some_and(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace));
+    let other = ["goroutine ", "created by ", "\t"].iter().any(|start| line.starts_with(start));
+    line.is_empty() || call || other
 }
 
 #[cfg(test)]
@@ -67,7 +75,9 @@ mod tests {
     fn a_panic_tells_its_reason_and_not_its_stacks() {
         let stacks = "goroutine 170 [running]:\nmain.main()\n\t/go/src/main.go:40 +0x38\n";
         assert_eq!(told(&format!("starting\npanic: no space\n\n{stacks}\n{stacks}")), "starting|panic: no space");
-        // Where the log begins with them, they are better than nothing.
+        // One that the program has survived is no last word.
+        assert_eq!(told(&format!("{stacks}\n1\n2\n3 (last)")), "1|2|3 (last)");
+        // Where nothing else was read, they are better than nothing.
         assert_eq!(told(stacks), stacks.trim_end().replace('\n', "|"));
     }
 }

@@ -51,13 +51,9 @@ impl Step for RemoveMember {
         }
         if goal.verb == Verb::Abort {
             if member.is_started_voter() {
-                let named = format!("--sts {} -n {}", set.name, set.namespace);
                 return Verdict::Refuse(Refusal::because(
                     format!("{} votes already, so there is nothing to take back", member.called()),
-                    format!(
-                        "finish the run (etcd-scale up --to {} {named}), then shrink (etcd-scale down --to {} {named})",
-                        goal.from, goal.to
-                    ),
+                    "see what stands, and what comes next, with `etcd-scale status`",
                 ));
             }
             return remove(member, &pod, "it counts for no quorum, so its removal costs none");

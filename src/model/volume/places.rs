@@ -32,7 +32,10 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
         if ours && there.claim == claim && there.phase != "Released" && there.phase != "Failed" {
             return VolumePlace::Made(there.clone());
         }
-        let left_by_its_claim = there.claim == claim && ["Released", "Failed"].contains(&there.phase.as_str());
+        let left_by_its_claim = there.claim == claim
+            && there.by_hand()
+            && there.claim_uid().is_some()
+            && ["Released", "Failed"].contains(&there.phase.as_str());
         let whose = there.claim.as_ref().map(|(namespace, name)| format!(", for claim {namespace}/{name}"));
         return VolumePlace::Refused(Fact::new(
             format!(
@@ -43,7 +46,7 @@ pub fn place_of(new: &NewVolume, observation: &Observation, volumes: &[Volume]) 
             ),
             format!(
                 "when its data is not needed, {}clear {} on its node and delete it: kubectl delete pv {}",
-                if left_by_its_claim { "let the run delete it (--claim delete), or " } else { "" },
+                if left_by_its_claim { "have `up` delete it (--claim delete), or " } else { "" },
                 there.path().unwrap_or("its data"),
                 new.name
             ),
