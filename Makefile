@@ -19,7 +19,7 @@ FUZZ_SECONDS := 60
 export PATH := $(CURDIR)/target/tools:$(PATH)
 
 help: ## Show this
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
 install: ## Install etcd-scale where cargo installs programs
 	@.ci/need cargo
