@@ -120,7 +120,7 @@ impl Status {
         if let Some(lock) = &self.lock {
             let _ = write!(
                 text,
-                "\nlock: held by {}, renewed at {} by its clock; it lapses {} s after its last renewal",
+                "\nlock: held by {}, renewed at {} by its clock; others wait until it ends, or until {} s after that",
                 escape(&lock.holder),
                 escape(&lock.renewed),
                 lock.duration_seconds
@@ -136,8 +136,7 @@ impl Status {
             );
         }
         if let Some(next) = &self.way.next {
-            let when = if self.lock.is_some() { ", once that run has ended or its lock has lapsed" } else { "" };
-            let _ = write!(text, "\nnext{when}: {}", escape(next));
+            let _ = write!(text, "\nnext: {}", escape(next));
         }
         if let Some(otherwise) = &self.way.otherwise {
             let place = self.way.otherwise_where.map(|place| format!(", {place}")).unwrap_or_default();
