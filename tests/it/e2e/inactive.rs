@@ -44,7 +44,7 @@ fn one_restarted_member_is_enough() {
     let ended = cluster.run(&["up", "--to", "4", "--yes", "--rollout", "defer"]);
 
     ended.exits(0).says("inactive").says("starts anew");
-    watch.had_one_down_at_most(&cluster, 3);
+    watch.had_one_old_down_at_most(&cluster, 3);
     cluster.has_voters(4);
     let after = cluster.uids();
     let restarted = before.iter().filter(|(pod, uid)| after.get(*pod) != Some(uid)).count();
