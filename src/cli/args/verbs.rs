@@ -72,7 +72,8 @@ pub(in crate::cli) struct Down {
     #[arg(long, value_name = "K", value_parser = size())]
     pub(in crate::cli) by: Option<i32>,
 
-    /// What becomes of the claims of the pods that go [default: keep; the next scale-up to that size asks for them to be deleted first]
+    /// What becomes of the claims of the pods that go [default: keep; the next scale-up to that size asks for them to be
+    /// deleted first]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(in crate::cli) claim: Option<Claims>,
 

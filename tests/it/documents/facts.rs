@@ -1,4 +1,4 @@
-//! What the documents name is there: checks, exit codes, options, commands, links, transcripts.
+//! What the documents name is there: checks, exit codes, results for programs, options, commands, links, transcripts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,7 +81,7 @@ fn declared<'a>(source: &'a str, declaration: &str) -> &'a str {
     rest.split("\n}").next().unwrap_or_default()
 }
 
-/// The words in `text` that `pattern` finds, with what stands before each of their capitals.
+/// The words in `text` that `pattern` finds, in lower case, with `between` where a capital began a part of one.
 fn worded(text: &str, pattern: &str, between: &str) -> BTreeSet<String> {
     let capital = Regex::new("[A-Z]").unwrap();
     let written = |word: &str| {
