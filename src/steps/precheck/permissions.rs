@@ -80,8 +80,14 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
     let claims = !set.claim_templates.is_empty()
         && (context.goal.verb == Verb::Replace || context.goal.claims == ClaimPolicy::Delete);
     let by_hand = claims && may_be_by_hand(context.observation);
-    let deletes = settles || restores || context.goal.verb == Verb::Replace;
-    let delete: Row = ("", "pods", "delete", true, Need::Required);
+    // Where a member is added, etcd may refuse it until one of the others begins anew.
+    let reconnects = "where etcd refuses the new member until another one is restarted, none is";
+    let delete = if settles || restores || context.goal.verb == Verb::Replace {
+        Some(Need::Required)
+    } else {
+        context.grows().then_some(Need::Advisory(reconnects))
+    };
+    let delete = delete.map(|need| ("", "pods", "delete", true, need));
     let volumes: &[Row] = if volumes::to_make(context) { VOLUME_ROWS } else { &[] };
     let maps: &[Row] = if kubernetes::reads_config_map(context) { CONFIG_MAP_ROWS } else { &[] };
     let way = match context.observation.via {
@@ -92,7 +98,7 @@ fn rows(context: Context<'_>) -> impl Iterator<Item = Row> {
     let claims: &[Row] = if claims { CLAIM_ROWS } else { &[] };
     let hand_made: &[Row] = if by_hand { HAND_MADE_ROWS } else { &[] };
     let conditional = [way, volumes, maps, claims, hand_made].concat();
-    ROWS.iter().copied().chain(deletes.then_some(delete)).chain(conditional)
+    ROWS.iter().copied().chain(delete).chain(conditional)
 }
 
 fn permission((group, resource, verb, namespaced, _): Row) -> Permission {
