@@ -91,10 +91,13 @@ pub fn replaceable(observation: &Observation) -> Option<(i32, bool)> {
 /// minority is down; what etcd would refuse is among it.
 pub fn healthy_for_change(observation: &Observation, about: Option<MemberId>) -> Vec<Fact> {
     let Some(members) = observation.members.known() else {
-        return vec![Fact::new(
-            format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default()),
-            "look at the pods' logs; without a quorum no member can be added",
-        )];
+        let fact = format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default());
+        let advice = if observation.way_is_in_doubt() {
+            "pods are ready all the same, so the way to them may be what fails: try another --via"
+        } else {
+            "look at the pods' logs; without a quorum no member can be added"
+        };
+        return vec![Fact::new(fact, advice)];
     };
     let mut facts = Vec::new();
     if !members.by_quorum {

@@ -137,6 +137,11 @@ pub struct Lock {
 }
 
 impl Observation {
+    /// Whether no member could be asked although a pod is ready: the way to them may be what fails.
+    pub fn way_is_in_doubt(&self) -> bool {
+        self.members.known().is_none() && self.pods.iter().any(|pod| pod.ready)
+    }
+
     /// The pod of an ordinal.
     pub fn pod(&self, ordinal: i32) -> Option<&Pod> {
         self.pods.iter().find(|pod| pod.ordinal == ordinal)

@@ -18,8 +18,8 @@ pub struct Standing {
     pub pods_asked_for: i32,
     /// etcd's cluster.
     pub cluster_id: Option<String>,
-    /// Whether a quorum stands behind the member list.
-    pub quorum: bool,
+    /// Whether a quorum stands behind the member list. Not known where the way to the members is in doubt.
+    pub quorum: Option<bool>,
     /// Members and pods, in ordinal order.
     pub members: Vec<StandingMember>,
     /// Claims of no pod and no member, in ordinal order: what an earlier member left. A run that is half-way may see to
@@ -86,10 +86,22 @@ impl Standing {
             stage_sentence: stage.sentence(),
             pods_asked_for: set.replicas,
             cluster_id: members.map(|members| members.cluster.to_string()),
-            quorum: members.is_some_and(|members| members.by_quorum),
+            quorum: match members {
+                Some(members) => Some(members.by_quorum),
+                None => (!observation.way_is_in_doubt()).then_some(false),
+            },
             members: rows,
             leftover_claims: leftover_claims(observation, stage),
             members_unknown: observation.members.reason().map(str::to_owned),
+        }
+    }
+
+    /// What is wrong with the quorum, if anything.
+    pub fn no_quorum(&self) -> Option<&'static str> {
+        match self.quorum {
+            Some(true) => None,
+            Some(false) => Some("no quorum"),
+            None => Some("quorum unknown"),
         }
     }
 

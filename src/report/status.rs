@@ -79,8 +79,8 @@ impl Status {
         if let Some(fact) = self.facts.first() {
             return Some(fact.fact.clone());
         }
-        if !self.standing.quorum {
-            return Some("no quorum".to_owned());
+        if let Some(quorum) = self.standing.no_quorum() {
+            return Some(quorum.to_owned());
         }
         // While a run is half-way there are no facts, and a voter may be down all the same.
         let mut voters = self.standing.members.iter().filter(|row| matches!(row.role, "leader" | "voter"));
@@ -96,8 +96,8 @@ impl Status {
         if let Some(id) = &standing.cluster_id {
             let _ = write!(text, ", cluster {id}");
         }
-        if !standing.quorum {
-            let _ = write!(text, ", {}", styled(BAD, "no quorum"));
+        if let Some(quorum) = standing.no_quorum() {
+            let _ = write!(text, ", {}", styled(BAD, quorum));
         }
         let header =
             ["POD", "READY", "RESTARTS", "TEMPLATE", "MEMBER", "ROLE", "HEALTH", "VERSION", "DB", "APPLIED", "VOLUME"];
