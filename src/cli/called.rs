@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::args::Cli;
-use crate::report::quoted;
+use crate::report::command_line;
 
 /// The file that kubectl runs for `kubectl etcd-scale`: an underscore there is a dash on its command line.
 const PLUGIN: &str = "kubectl-etcd_scale";
@@ -54,12 +54,7 @@ impl Called {
 
     /// What was typed, for people to read and to paste: quoted where a shell needs it.
     pub(super) fn line(self) -> String {
-        let mut line = self.name().to_owned();
-        for word in typed() {
-            line.push(' ');
-            line.push_str(&quoted(&word));
-        }
-        line
+        command_line(self.name(), typed().iter().map(String::as_str))
     }
 
     /// What was said. Help and wrong usage end the process here.

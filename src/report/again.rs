@@ -1,7 +1,7 @@
 //! The command that goes on with a run: what was typed, as far as it still holds.
 
 use super::commands::Commands;
-use super::quoted::quoted;
+use super::quoted::command_line;
 use crate::model::{Change, Goal, Verb};
 use crate::runbook::Summary;
 
@@ -29,12 +29,7 @@ pub(super) fn again(
     }
     // The record tells the next run of the snapshot, and is not there before the first change in the cluster.
     let only_saved = summary.snapshot.is_some() && !summary.changes.iter().any(Change::touches_cluster);
-    let mut line = commands.program.to_owned();
-    for word in holding(typed, only_saved) {
-        line.push(' ');
-        line.push_str(&quoted(word));
-    }
-    line + &to
+    command_line(commands.program, holding(typed, only_saved)) + &to
 }
 
 /// The words that still hold, where the file for the snapshot may be the only thing that was made.

@@ -25,5 +25,5 @@ pub use escape::escape;
 pub use log::log;
 pub use plain::{hush, output};
 pub use prompt::input_ended;
-pub use quoted::quoted;
+pub use quoted::{command_line, quoted};
 pub use run_report::{ReportFile, ReportForm, ReportHead};
