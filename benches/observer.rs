@@ -26,7 +26,7 @@ const PODS: Duration = Duration::from_millis(300);
 /// What was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
-    /// When the look began that first found the learner as far as etcd asks for: nine tenths of the leader's log.
+    /// The earliest that the learner can have been seen as far as etcd asks for: nine tenths of the leader's log.
     pub(crate) possible: Option<Instant>,
     /// When the look ended that first found as many voters as are to be, all started.
     pub(crate) promoted: Option<Instant>,
@@ -41,19 +41,22 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Takes up a member's answer to a question that was asked at `began`.
-    fn note(&mut self, status: &StatusResponse, began: Instant) {
+    /// Takes up a member's answer to a question that was asked at `began`. Whether it is the first to tell of a learner
+    /// that could vote.
+    fn note(&mut self, status: &StatusResponse, began: Instant) -> bool {
         if status.is_learner() {
-            if self.possible.is_none() && self.head > 0 && status.raft_applied_index() * 10 >= self.head * 9 {
+            let first = self.possible.is_none() && self.head > 0 && status.raft_applied_index() * 10 >= self.head * 9;
+            if first {
                 self.possible = Some(began);
             }
-            return;
+            return first;
         }
         self.head = self.head.max(status.raft_index());
         let term = status.raft_term();
         let (first, last) = self.terms.unwrap_or((term, term));
         // A member that has just started may know an old one still.
         self.terms = Some((first, last.max(term)));
+        false
     }
 
     /// From possible to promoted, at most: the error is two looks.
@@ -123,7 +126,13 @@ impl Look {
             let over = stop.load(Ordering::Relaxed);
             let began = Instant::now();
             if let Ok(Ok(status)) = timeout(ANSWER, member.status()).await {
-                lock(story).note(&status, began);
+                let ended = Instant::now();
+                // The question may have waited for somebody to connect to: the answer is as young as another one takes.
+                if lock(story).note(&status, began) && matches!(timeout(ANSWER, member.status()).await, Ok(Ok(_))) {
+                    let answered = ended.checked_sub(ended.elapsed());
+                    let mut story = lock(story);
+                    story.possible = story.possible.max(answered);
+                }
             }
             if over {
                 return;
