@@ -65,7 +65,7 @@ fn every_change_meets_every_trouble() {
 }
 
 #[test]
-#[ignore = "takes hours"]
+#[ignore = "takes an hour"]
 fn random_trouble() {
     let number = |name: &str, default: &str| setting(name, default).parse::<u64>().expect("it is a number");
     let (seed, rounds) = (number("TORTURE_SEED", "1"), number("TORTURE_ROUNDS", "10"));

@@ -1,6 +1,6 @@
 //! What the runs are that meet trouble: a cluster, a command, and how it has to end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::blow::{begin, changes_of, end, user};
 use crate::harness::{Cluster, Ended, Manifest, Peers, Program, eventually, try_get};
@@ -71,11 +71,23 @@ fn half_way(cluster: &Cluster) {
     cluster.run(&["up", "--yes", "--pause-before", "promote"]).exits(0);
 }
 
+/// Waits until etcd takes a new member. In its first seconds it does not, and a run would try again and again: most of what
+/// trouble could meet were then the same change.
+fn takes_members(cluster: &Cluster) {
+    let etcdctl = |words: &[&str]| cluster.try_exec("etcd-0", &[&["etcdctl", "member"], words].concat());
+    let added = ["add", "nobody", "--learner", "--peer-urls=http://nobody:2380", "-w", "json"];
+    let said = eventually("etcd to take members", || etcdctl(&added));
+    let said: Value = serde_json::from_str(&said).expect("etcdctl writes JSON");
+    let id = said["member"]["ID"].as_u64().expect("a member id");
+    etcdctl(&["remove", &format!("{id:x}")]).expect("a learner can be removed");
+}
+
 impl Scene {
     /// Sets it up in a namespace of its own.
     pub(super) fn set_up(&self) -> Cluster {
         let cluster = (self.manifest)().start(&format!("torture-{}", self.name));
         cluster.exec("etcd-0", &["etcdctl", "put", "before", "kept"]);
+        takes_members(&cluster);
         (self.arrange)(&cluster);
         cluster
     }
