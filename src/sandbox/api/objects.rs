@@ -28,8 +28,10 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn object(&self) -> Result<Value, Status> {
         if self.content_type.contains("protobuf") {
-            let message =
-                "the body of the request was in an unknown format - accepted media types include: application/json";
+            // Newer kubectls send what they make up themselves (`kubectl create namespace`) so, and never a manifest.
+            let message = "the body of the request was in an unknown format - accepted media types include: \
+                           application/json; in the sandbox, give kubectl a manifest: --dry-run=client -o yaml | kubectl \
+                           apply -f -";
             return Err(Status::new(415, "UnsupportedMediaType", message));
         }
         if self.content_type.contains("yaml") {
