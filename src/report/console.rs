@@ -231,6 +231,15 @@ impl Console {
         }
     }
 
+    /// Tells programs of a verb that did not come about: where it was to take back a run, in that run's document.
+    fn not_begun(&mut self, fields: Value) {
+        if self.style.format == Format::Json && !self.document.is_empty() {
+            self.document.not_taken_back(fields);
+        } else {
+            self.result(fields, "");
+        }
+    }
+
     /// Shows the state of the cluster.
     pub fn status(&mut self, observation: &Observation) {
         let status = Status::of(observation, &self.commands);
@@ -278,7 +287,7 @@ impl Console {
         if self.style.format == Format::Text {
             self.say(&format!("{} {}", styled(GOOD, "Nothing to do:"), escape(why)));
         } else {
-            self.result(fields, "");
+            self.not_begun(fields);
         }
     }
 
@@ -301,7 +310,7 @@ impl Console {
         }
         if self.style.format != Format::Text {
             let fields = json!({"type": "refused", "outcome": outcome, "trouble": trouble, "exitCode": exit_code});
-            self.result(fields, "");
+            self.not_begun(fields);
         }
     }
 

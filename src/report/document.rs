@@ -82,6 +82,11 @@ impl Document {
         }
     }
 
+    /// Takes in why the run, which has failed, was not taken back.
+    pub(super) fn not_taken_back(&mut self, why: Value) {
+        self.fields.insert("rollback".to_owned(), why);
+    }
+
     /// Whether no run has begun.
     pub(super) fn is_empty(&self) -> bool {
         self.fields.is_empty()

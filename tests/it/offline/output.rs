@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use etcd_scale::model::{Goal, Observation, RolloutPolicy};
 use etcd_scale::report::{Console, Format, Style};
-use etcd_scale::runbook::{Interrupt, Options, Run, TroubleKind};
+use etcd_scale::runbook::{Interrupt, Options, Run, Trouble, TroubleKind};
 use etcd_scale::steps;
+use serde_json::Value;
 
 use super::run::{Foreseen, YES};
 use super::sample::{rok, up_to};
@@ -39,6 +40,17 @@ pub(super) async fn shown(
     options: Options,
     rollout: Option<RolloutPolicy>,
 ) -> (String, String) {
+    shown_with(world, style, options, rollout, |_| ()).await
+}
+
+/// The same, where something is told after the run.
+async fn shown_with(
+    world: &mut Foreseen,
+    style: Style,
+    options: Options,
+    rollout: Option<RolloutPolicy>,
+    more: impl FnOnce(&mut Console),
+) -> (String, String) {
     let (out, err) = (Page::default(), Page::default());
     let mut console = Console::writing_to(style, Interrupt::default(), Box::new(out.clone()), Box::new(err.clone()));
     let observation = world.observation.clone();
@@ -47,6 +59,7 @@ pub(super) async fn shown(
     let goal = Goal::resolve(&request, &observation).unwrap();
     let run = Run::new(steps::towards(&goal, &observation), goal, world, &mut console, Interrupt::default(), options);
     run.drive(observation).await;
+    more(&mut console);
     console.end(0);
     (out.text(), err.text())
 }
@@ -73,6 +86,16 @@ fn a_result_that_cannot_be_written_is_told() {
     console.status(&rok(2));
     assert!(console.tell_unwritten());
     assert!(err.text().contains("cannot write to standard output"), "{}", err.text());
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_refused_is_told_in_the_document_of_the_run() {
+    let style = Style { format: Format::Json, ..Style::default() };
+    let refused = |console: &mut Console| console.refused(&Trouble::new(TroubleKind::Refused, "not now"), 3);
+    let (out, _) = shown_with(&mut Foreseen::new(rok(2)), style, YES, None, refused).await;
+    let document: Value = serde_json::from_str(&out).expect("one document");
+    assert_eq!(document["rollback"]["trouble"]["message"], "not now");
+    assert_eq!(document["statefulset"], "rok/rok-etcd");
 }
 
 #[tokio::test]
