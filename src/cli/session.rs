@@ -204,9 +204,7 @@ pub(super) async fn walk(
     };
     console.reached(cluster.server());
     let goal = Goal::resolve(&request, &observation);
-    if let Err(refusal @ GoalRefusal::NothingToDo(_)) = &goal {
-        return no_goal(console, refusal);
-    }
+    let nothing_to_do = matches!(goal, Err(GoalRefusal::NothingToDo(_)));
     // A run at work explains whatever else is half-done, so it is looked for before anything is held against it.
     let held = observation.lock.known().and_then(Option::as_ref).is_some_and(|lock| !lock.holder.is_empty());
     if held && running.dry_run.is_none() {
@@ -219,11 +217,17 @@ pub(super) async fn walk(
                 return exit::of_signal(signal);
             }
         };
-        if let Err(error) = probed {
-            let trouble = Trouble::new(TroubleKind::Refused, error.to_string())
-                .advise("wait for it to end, or look at what it does with `etcd-scale status`");
-            console.refused(&trouble, exit::of_lock(&error));
-            return exit::of_lock(&error);
+        match probed {
+            // Killed in its last moment, it left nothing else.
+            Ok(()) if nothing_to_do => cluster.clear_lock().await,
+            Ok(()) => {}
+            Err(_) if nothing_to_do => {}
+            Err(error) => {
+                let trouble = Trouble::new(TroubleKind::Refused, error.to_string())
+                    .advise("wait for it to end, or look at what it does with `etcd-scale status`");
+                console.refused(&trouble, exit::of_lock(&error));
+                return exit::of_lock(&error);
+            }
         }
     }
     let goal = match goal {

@@ -81,6 +81,11 @@ impl Cluster {
         self.lock.probe(waiting).await
     }
 
+    /// Clears away the lock of a run that was found to be gone. It is for a run that has nothing to do: another takes it.
+    pub async fn clear_lock(&self) {
+        self.lock.clear_away().await;
+    }
+
     /// Has the API server check a change without applying it (`dryRun=All`); `operations` are those of its patch.
     /// Nothing where it cannot check such a change.
     pub async fn rehearse(&self, change: &Change, operations: Vec<Value>) -> Option<Result<(), Trouble>> {

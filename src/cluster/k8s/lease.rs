@@ -192,7 +192,7 @@ impl Lock {
         let Some(task) = self.held.take() else { return };
         task.abort();
         let deleted = async {
-            while let Err(trouble) = self.delete_own().await {
+            while let Err(trouble) = self.delete(|lease| view(lease).holder == self.holder).await {
                 tracing::debug!(%trouble, "the lock was not released");
                 match trouble.kind {
                     // The last renewal was still on its way and came between reading and deleting; or whether it was
@@ -206,9 +206,18 @@ impl Lock {
         drop(tokio::time::timeout(RELEASE_WITHIN, deleted).await);
     }
 
-    async fn delete_own(&self) -> Result<(), Trouble> {
+    /// Deletes the Lease of a holder that was seen to live no more, where nothing is left to do that would take it over.
+    pub(in crate::cluster) async fn clear_away(&self) {
+        let dead = |lease: &Lease| self.expired.is_some() && lease.metadata.resource_version == self.expired;
+        if let Err(trouble) = self.delete(dead).await {
+            // It is in nobody's way: the next run finds out as well that its holder is gone.
+            tracing::debug!(%trouble, "the lock of a run that is gone was not deleted");
+        }
+    }
+
+    async fn delete(&self, which: impl Fn(&Lease) -> bool) -> Result<(), Trouble> {
         let present = ask("read the lock", CALL, || self.api.get_opt(&self.name)).await?;
-        let Some(lease) = present.filter(|lease| view(lease).holder == self.holder) else { return Ok(()) };
+        let Some(lease) = present.filter(which) else { return Ok(()) };
         // Only as it was read: another run may take it over at this moment.
         let params = DeleteParams {
             preconditions: Some(Preconditions {

@@ -25,3 +25,9 @@ fn killed_before_a_member_is_removed_and_after_it() {
 fn a_replacement_whose_learner_is_added_without_an_answer() {
     survives("replace-rok 5:answer-lost");
 }
+
+#[test]
+#[ignore = "needs the sandbox"]
+fn killed_with_nothing_left_but_the_lock() {
+    survives("down-rok 6:killed-before");
+}
