@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::again::again;
 use super::commands::Commands;
 use super::document::{Document, Lines, VERSION};
-use super::prompt::{Line, read_line, read_password};
+use super::prompt::{Line, drop_typed_ahead, read_line, read_password};
 use super::run_report::{ReportFile, ReportHead, RunReport};
 use super::status::Status;
 use super::statuses::Statuses;
@@ -447,6 +447,7 @@ impl Reporter for Console {
         }
         self.say(&text::question(proposal));
         loop {
+            drop_typed_ahead();
             drop(write!(self.err, "      Make this change? [y]es, [N]o, [d]etails, [a]ll: "));
             drop(self.err.flush());
             match read_line(&self.interrupt).await {

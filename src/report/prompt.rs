@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 
 use crate::runbook::{Interrupt, Reply};
 
@@ -39,6 +39,12 @@ async fn typed(interrupt: &Interrupt) -> Typed {
         Ok(Ok((bytes, line))) if bytes > 0 => Typed::Line(line),
         _ => Typed::End,
     }
+}
+
+/// Drops what was typed before a question was there to be read: it answers none.
+pub(super) fn drop_typed_ahead() {
+    // Where it cannot be dropped it is no terminal, and nobody is asked.
+    let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
 }
 
 /// Reads the answer to a question.

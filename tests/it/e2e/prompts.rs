@@ -67,8 +67,8 @@ fn one_yes_and_then_no_stops_half_way() {
     let mut session = at_a_terminal(&cluster);
 
     if setting("E2E_VIA", "") != "exec" {
-        // The snapshot is the first; the learner is asked for by itself.
-        answer(&mut session, "y");
+        // The snapshot is the first; the learner is asked for by itself, whatever was typed before it was asked for.
+        answer(&mut session, "y\ny\ny\ny");
     }
     let asked = answer(&mut session, "yes");
     assert!(asked.contains("as a learner"), "{asked}");
