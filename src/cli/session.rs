@@ -1,9 +1,10 @@
 //! What every verb begins with: who runs it, the connection, the first observation.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -234,7 +235,7 @@ pub(super) async fn walk(
         Ok(goal) => goal,
         Err(refusal) => return no_goal(console, &refusal),
     };
-    if let Some(trouble) = taken_already(&goal) {
+    if let Some(trouble) = no_place_for_snapshot(&goal) {
         return refuse(console, &trouble);
     }
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
@@ -254,16 +255,29 @@ pub(super) async fn walk(
     code
 }
 
-/// Why the snapshot cannot go to the file that was named for it. The write itself would refuse it too, but only once the
-/// operator has agreed to it.
-fn taken_already(goal: &Goal) -> Option<Trouble> {
-    let SnapshotChoice::File(file) = &goal.snapshot else { return None };
-    let taken = goal.resumed.is_none() && file.exists();
-    taken.then(|| {
-        let what = format!("{} exists already, and a snapshot overwrites nothing", file.display());
-        Trouble::new(TroubleKind::Refused, what)
-            .advise("name another file; or, where it is a snapshot of just now, say --no-snapshot")
-    })
+/// Why the snapshot cannot go where it is to go. The write itself would refuse it too, but only once the operator has agreed
+/// to it, and where a member is replaced only after the broken one is gone.
+fn no_place_for_snapshot(goal: &Goal) -> Option<Trouble> {
+    if goal.resumed.is_some() {
+        return None;
+    }
+    let refused = |what: String| Trouble::new(TroubleKind::Refused, what);
+    let directory = match &goal.snapshot {
+        SnapshotChoice::None => return None,
+        SnapshotChoice::File(file) if file.exists() => {
+            let what = format!("{} exists already, and a snapshot overwrites nothing", file.display());
+            let advice = "name another file; or, where it is a snapshot of just now, say --no-snapshot";
+            return Some(refused(what).advise(advice));
+        }
+        SnapshotChoice::File(file) => match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        },
+        SnapshotChoice::In(directory) => directory,
+    };
+    let error = access(directory, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let what = format!("the snapshot cannot be written into {}: {error}", directory.display());
+    Some(refused(what).advise("name a file with --snapshot, in a directory that is there and may be written"))
 }
 
 /// Has the API server check what was foreseen and can be checked. Whether it would take it all.
