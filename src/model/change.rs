@@ -436,7 +436,7 @@ impl Change {
             Self::Promote { .. } => "a voter can only be removed again, by scaling down".to_owned(),
             Self::MoveLeader { .. } => "move leadership back the same way".to_owned(),
             Self::RestoreCommand { .. } | Self::LowerPartition { .. } | Self::DeletePod { .. } => {
-                "none needed: the pod comes back with its own data".to_owned()
+                "none needed: the pod comes back with what its claims hold".to_owned()
             }
         }
     }

@@ -83,6 +83,20 @@ pub fn replaceable(observation: &Observation) -> Option<(i32, bool)> {
     alone.then(|| (ordinal, is_lost(observation, one)))
 }
 
+/// A scale-up by hand, which no run explains: more pods are asked for than etcd has members.
+pub fn pods_without_members(observation: &Observation) -> Option<Fact> {
+    let members = observation.members.known().filter(|members| members.by_quorum)?;
+    let set = &observation.statefulset;
+    let (pods, count) = (set.replicas, i32::try_from(members.list.len()).ok()?);
+    let advice = format!(
+        "unless its pods add themselves, take back what was scaled by hand: kubectl scale statefulset -n {} {} \
+         --replicas={count}; then grow with `etcd-scale up`",
+        set.namespace, set.name
+    );
+    let fact = format!("the StatefulSet asks for {pods} pods, and etcd has {count} members");
+    (pods > count).then(|| Fact::new(fact, advice))
+}
+
 /// Everything that forbids a membership change now: all voters started and healthy, no alarm, no learner, one leader
 /// and one cluster id on all. Nothing is asked of the member that the change is about: the run's own learner, or the
 /// voter that is to go.

@@ -2,7 +2,7 @@
 
 use super::{
     Goal, GoalRefusal, Observation, RUN_ANNOTATION, Record, Request, RolloutPolicy, Stage, StatefulSet, Verb,
-    quorum_after_losing_one, round_of,
+    pods_without_members, quorum_after_losing_one, round_of,
 };
 
 impl Goal {
@@ -159,7 +159,10 @@ impl Goal {
                  etcd-scale left this behind",
                 members.learners().count()
             ),
-            advice: "see what is half-done with `etcd-scale status`, and finish it the way it was begun".to_owned(),
+            advice: pods_without_members(observation).map_or_else(
+                || "see what is half-done with `etcd-scale status`, and finish it the way it was begun".to_owned(),
+                |fact| fact.advice,
+            ),
         }
     }
 

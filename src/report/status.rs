@@ -10,7 +10,7 @@ use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{
     Fact, Lock, Members, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
-    quorum_after_losing_one, replaceable,
+    pods_without_members, quorum_after_losing_one, replaceable,
 };
 
 /// What `status` shows.
@@ -56,6 +56,7 @@ impl Status {
             _ => Vec::new(),
         };
         if stage == Stage::AtRest {
+            facts.extend(pods_without_members(observation));
             let unrest = Rollout::unrest(observation);
             facts.extend(unrest.into_iter().map(|fact| Fact::new(fact, "wait, or mend the pod")));
         }
@@ -66,7 +67,7 @@ impl Status {
             ));
         }
         commands.facts(&mut facts);
-        let mut way = way(observation, stage);
+        let mut way = way(observation, stage, &standing.leftover_claims);
         for command in [&mut way.next, &mut way.otherwise].into_iter().flatten() {
             *command = commands.typed(command);
         }
@@ -146,8 +147,8 @@ impl Status {
     }
 }
 
-/// What to do next at a stage.
-fn way(observation: &Observation, stage: Stage) -> Way {
+/// What to do next at a stage, with these claims left over.
+fn way(observation: &Observation, stage: Stage, leftover_claims: &[String]) -> Way {
     let set = &observation.statefulset;
     let record = set.readable_record();
     let command =
@@ -176,9 +177,12 @@ fn way(observation: &Observation, stage: Stage) -> Way {
     // A restart of one of two leaves no quorum, so `settle` refuses it by itself.
     let too_few = |members: &Members| !quorum_after_losing_one(members.voters().count());
     if stage == Stage::Deferred && observation.members.known().is_some_and(too_few) {
+        // What the last member left would refuse the run.
+        let pod = set.pod_name(set.start + set.replicas);
+        let left = leftover_claims.iter().any(|claim| claim.ends_with(&format!("-{pod}")));
         return Way {
             verb: Some(Verb::Up),
-            next: Some(command(Verb::Up, " --to 3")),
+            next: Some(command(Verb::Up, if left { " --to 3 --claim delete" } else { " --to 3" })),
             otherwise: Some(command(Verb::Settle, " --rollout now")),
             otherwise_where: Some("with a gap without quorum"),
         };

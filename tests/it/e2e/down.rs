@@ -43,6 +43,7 @@ fn down_and_up_and_down_again() {
     cluster.has_voters(2);
 
     cluster.run(&["up", "--yes"]).exits(3).says("claim store-etcd-2 exists already").says("--claim delete");
+    cluster.run(&["status"]).exits(0).says("--to 3 --claim delete");
     cluster.run(&["up", "--yes", "--claim", "delete"]).exits(0).says("DELETE claim store-etcd-2");
     cluster.has_voters(3);
     cluster.has_no_traces();

@@ -88,6 +88,28 @@ fn a_voter_whose_pod_was_scaled_away() {
 
 #[test]
 #[ignore = "needs a Kubernetes cluster"]
+fn a_scale_up_by_hand() {
+    let cluster = Manifest::new().start("by-kubectl");
+    cluster.kubectl(&["scale", "statefulset", SET, "--replicas=3"]);
+    let by_hand = "the StatefulSet asks for 3 pods, and etcd has 2 members";
+    let status = cluster.run(&["status"]);
+    status.exits(0).says(by_hand).says("kubectl scale statefulset").says("--replicas=2");
+    cluster.run(&["up", "--to", "3", "--yes"]).exits(3).says("kubectl scale statefulset").says("--replicas=2");
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_snapshot_that_has_no_place() {
+    // Where a member is replaced, the snapshot comes after the broken one is removed.
+    let cluster = Manifest::new().replicas(3).start("no-place");
+    let before = cluster.standing();
+    let ended = cluster.run(&["replace", "etcd-1", "--force", "--yes", "--snapshot", "nowhere/saved.db"]);
+    ended.exits(3).says("the snapshot cannot be written into").says("nowhere: No such file");
+    assert_eq!(cluster.standing(), before);
+}
+
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
 fn a_claim_left_over() {
     let cluster = Manifest::new().replicas(1).start("claim");
     let claim = cluster.make_claim(1);
