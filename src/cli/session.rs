@@ -1,7 +1,7 @@
 //! What every verb begins with: who runs it, the connection, the first observation.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::report::{Console, ReportHead, quoted};
 use crate::runbook::{Depth, Event, Interrupt, Options, Reporter, Run, Step, Summary, Trouble, TroubleKind, World};
-use crate::steps;
+use crate::steps::{self, Snapshot};
 
 /// A request with nothing asked for yet.
 pub(super) fn request(verb: Verb, timeout: Duration) -> Request {
@@ -235,11 +235,12 @@ pub(super) async fn walk(
         Ok(goal) => goal,
         Err(refusal) => return no_goal(console, &refusal),
     };
-    if let Some(trouble) = no_place_for_snapshot(&goal) {
-        return refuse(console, &trouble);
-    }
     let options = Options { yes: running.yes, dry_run: running.dry_run.is_some() };
     let steps = steps::towards(&goal, &observation);
+    let saves = steps.iter().any(|step| step.name() == Snapshot.name());
+    if saves && let Some(trouble) = no_place_for_snapshot(&goal) {
+        return refuse(console, &trouble);
+    }
     let summary = match (repository, goal.gitops.clone()) {
         (Some(repository), Some(gitops)) => {
             let mut world = WithRepository::new(&mut cluster, repository, gitops);
@@ -269,10 +270,7 @@ fn no_place_for_snapshot(goal: &Goal) -> Option<Trouble> {
             let advice = "name another file; or, where it is a snapshot of just now, say --no-snapshot";
             return Some(refused(what).advise(advice));
         }
-        SnapshotChoice::File(file) => match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        },
+        SnapshotChoice::File(file) => file.parent()?,
         SnapshotChoice::In(directory) => directory,
     };
     let error = access(directory, Access::WRITE_OK | Access::EXEC_OK).err()?;

@@ -29,5 +29,7 @@ fn a_replacement_whose_learner_is_added_without_an_answer() {
 #[test]
 #[ignore = "needs the sandbox"]
 fn killed_with_nothing_left_but_the_lock() {
+    // Where the leader has to hand over, there is a change more before it.
     survives("down-rok 6:killed-before");
+    survives("down-rok 7:killed-before");
 }
