@@ -183,10 +183,22 @@ fn voter_facts(observation: &Observation, voter: &Member, facts: &mut Vec<Fact>)
         return;
     }
     match observation.status_of(voter.id) {
-        None => facts.push(Fact::new(
-            format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
-            "bring it back first; etcd refuses to add a member while a voter is missing",
-        )),
+        None => {
+            let set = &observation.statefulset;
+            // An unfinished run comes to its end first.
+            let at_rest = set.readable_record().is_none_or(|record| record.deferred);
+            let advice = match replaceable(observation).filter(|_| at_rest) {
+                Some((ordinal, true)) => {
+                    let (name, namespace, pod) = (&set.name, &set.namespace, set.pod_name(ordinal));
+                    format!("it does not come back by itself: etcd-scale replace --sts {name} -n {namespace} {pod}")
+                }
+                _ => "bring it back first; etcd refuses to add a member while a voter is missing".to_owned(),
+            };
+            facts.push(Fact::new(
+                format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
+                advice,
+            ));
+        }
         Some(status) => {
             if let Some(reason) = status.healthy.reason() {
                 facts.push(Fact::new(

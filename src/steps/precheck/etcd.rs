@@ -54,7 +54,12 @@ fn members(context: Context<'_>) -> Vec<Finding> {
     {
         check.refuse(
             format!("{} is healthy", member.called()),
-            "replace it only where you know better: --force; the cluster bears one loss less meanwhile",
+            match voters.saturating_sub(1) {
+                others if quorum_after_losing_one(others) => {
+                    "replace it only where you know better: --force; the cluster bears one loss less meanwhile"
+                }
+                _ => "replace it only where you know better: --force; the cluster bears no loss meanwhile",
+            },
         );
     }
     if members.is_some() && voters + gone != pods {

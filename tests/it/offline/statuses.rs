@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use etcd_scale::model::{Change, ClusterId, Known, MemberId, Observation, RUN_ANNOTATION, RolloutPolicy, Waiting};
+use etcd_scale::model::{
+    Change, ClusterId, Known, MemberId, Observation, RUN_ANNOTATION, RolloutPolicy, Waiting, healthy_for_change,
+};
 use etcd_scale::report::{Console, Format, Style};
 use etcd_scale::runbook::{Interrupt, Trouble, TroubleKind};
 
@@ -137,11 +139,17 @@ fn a_member_is_replaced_only_where_it_is_lost() {
         Some(Waiting { reason: "CrashLoopBackOff".to_owned(), message: String::new() });
     let mut without_volume = silent.clone();
     without_volume.claims.known_mut().expect("claims")[2].phase = "Lost".to_owned();
-    let mut unstarted = silent;
+    let mut unstarted = silent.clone();
     unstarted.members.known_mut().expect("a member list").list[2].name.clear();
     let mut on_its_own = rok(3);
     let status = on_its_own.statuses.get_mut("rok-etcd-2").and_then(Known::known_mut).expect("a status");
     (status.member, status.cluster) = (MemberId(1), ClusterId(1));
+    // What a change of size is refused with leads there as well.
+    let refused = |observation: &Observation| healthy_for_change(observation, None).remove(0).advice;
+    assert!(refused(&silent).starts_with("bring it back first"));
+    for lost in [&crashing, &without_volume] {
+        assert!(refused(lost).ends_with(&replace().expect("a command")), "{}", refused(lost));
+    }
     for lost in [crashing, without_volume, unstarted, on_its_own] {
         assert_eq!(advised(lost), (replace(), None));
     }
