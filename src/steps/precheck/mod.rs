@@ -82,6 +82,11 @@ impl Check {
         self.add(Level::Unknown, format!("{what} could not be read: {}", why.unwrap_or("no answer")), None);
     }
 
+    /// The same for what the operator can look at in another way.
+    fn unread(&mut self, what: &str, why: Option<&str>, advice: String) {
+        self.add(Level::Unknown, format!("{what} could not be read: {}", why.unwrap_or("no answer")), Some(advice));
+    }
+
     fn advise(&mut self, found: impl Into<String>, advice: impl Into<String>) {
         self.add(Level::Advice, found, Some(advice.into()));
     }

@@ -35,10 +35,12 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let mut clients = Check::new("clients");
+    let look =
+        |kind: &str| format!("look yourself: kubectl get {kind} -n {}", context.observation.statefulset.namespace);
     let template = &context.observation.statefulset.template;
     let passes = template.etcd().and_then(|(_, container)| learner_passes_readiness(container));
     match neighbours.services.known() {
-        None => clients.unknown("the Services", neighbours.services.reason()),
+        None => clients.unread("the Services", neighbours.services.reason(), look("services")),
         Some(services) => {
             for service in services.iter().filter(|service| !service.headless) {
                 let why = match (service.publish_not_ready, passes) {
@@ -60,7 +62,7 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     let mut findings = clients.end("no Service leads clients to the learner");
     let mut budgets = Check::new("disruption-budgets");
     match neighbours.budgets.known() {
-        None => budgets.unknown("the disruption budgets", neighbours.budgets.reason()),
+        None => budgets.unread("the disruption budgets", neighbours.budgets.reason(), look("poddisruptionbudgets")),
         Some(list) => {
             for (name, demand) in list.iter().filter(|(_, demand)| demand.starts_with("minAvailable")) {
                 budgets.advise(
@@ -73,7 +75,7 @@ pub(super) fn checks(context: Context<'_>) -> Vec<Finding> {
     findings.extend(budgets.end("none has to follow the size"));
     let mut configured = Check::new("named-members");
     match neighbours.config_maps.known() {
-        None => configured.unknown("the ConfigMaps", neighbours.config_maps.reason()),
+        None => configured.unread("the ConfigMaps", neighbours.config_maps.reason(), look("configmaps")),
         Some(names) => {
             for name in names {
                 configured.advise(
