@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::time_of_a_call;
+use super::{statefulset, time_of_a_call};
 use crate::cluster::{Connection, Password, Reach, User};
 use crate::model::Via;
 use crate::report::quoted;
@@ -14,7 +14,7 @@ use crate::report::quoted;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Target {
     /// The StatefulSet that runs etcd
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = statefulset)]
     pub(in crate::cli) sts: String,
 
     #[command(flatten)]

@@ -126,6 +126,24 @@ const COMPLETIONS: &str = "To begin with it in every new shell:\n  \
 const MANUAL: &str = "To read it: etcd-scale man | man -l -\nTo install it, for `man etcd-scale-up` and the others: \
     etcd-scale man ~/.local/share/man/man1";
 
+/// The name of a StatefulSet, also as kubectl prints and takes it: `sts/NAME`, `statefulset.apps/NAME`.
+fn statefulset(text: &str) -> Result<String, String> {
+    name_of(text, &["sts", "statefulset", "statefulsets", "statefulset.apps", "statefulsets.apps"], "a StatefulSet")
+}
+
+/// The name of a pod, also as kubectl prints and takes it: `pod/NAME`.
+fn pod(text: &str) -> Result<String, String> {
+    name_of(text, &["po", "pod", "pods"], "a pod")
+}
+
+fn name_of(text: &str, kinds: &[&str], what: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        None => Ok(text.to_owned()),
+        Some((kind, name)) if kinds.contains(&kind) && !name.contains('/') => Ok(name.to_owned()),
+        Some(_) => Err(format!("expected the name of {what}; the namespace is given with -n")),
+    }
+}
+
 /// The longest time that may be given: clocks can add it to what they show.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -157,6 +175,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn names_are_taken_as_kubectl_prints_them() {
+        for text in ["etcd", "sts/etcd", "statefulset.apps/etcd"] {
+            assert_eq!(statefulset(text).as_deref(), Ok("etcd"));
+        }
+        assert_eq!(pod("pod/etcd-0").as_deref(), Ok("etcd-0"));
+        for text in ["rok/etcd", "pod/etcd", "sts/rok/etcd"] {
+            assert!(statefulset(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::by_commit::ByCommit;
 use super::choices::{
     Claims, Hash, JoinHow, OnFailure, Proofs, Running, SettleRollout, SizeEnvName, Storage, UpRollout, size,
 };
-use super::time;
+use super::{pod, statefulset, time};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Up {
@@ -94,6 +94,7 @@ pub(in crate::cli) struct Replace {
     pub(in crate::cli) running: Running,
 
     /// The pod whose member is dead, corrupt or has lost its data
+    #[arg(value_parser = pod)]
     pub(in crate::cli) pod: String,
 
     /// Replace a healthy member too
@@ -174,7 +175,7 @@ pub(in crate::cli) struct Check {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Status {
     /// The StatefulSet that runs etcd [default: all in the namespace that do, in one line each]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = statefulset)]
     pub(in crate::cli) sts: Option<String>,
 
     /// All StatefulSets that run etcd, whatever their namespace, in one line each
