@@ -78,6 +78,8 @@ pub struct Console {
     commands: Commands,
     /// What was typed to begin the run; empty where it began otherwise.
     typed: Vec<String>,
+    /// Whether a run that fails half-way is taken back.
+    rollback: bool,
     dry_run: bool,
     /// Why a result could not be written.
     unwritten: Option<io::Error>,
@@ -118,6 +120,7 @@ impl Console {
             run: None,
             commands: Commands::default(),
             typed: Vec::new(),
+            rollback: false,
             dry_run: false,
             unwritten: None,
         }
@@ -148,6 +151,11 @@ impl Console {
     /// there are none, by something else.
     pub fn begun_by(&mut self, typed: Vec<String>) {
         self.typed = typed;
+    }
+
+    /// Runs from now on are taken back where they fail half-way.
+    pub fn with_rollback(&mut self, rollback: bool) {
+        self.rollback = rollback;
     }
 
     /// From now on a report is made of what happens, and written to these files at the end.
@@ -420,7 +428,7 @@ impl Reporter for Console {
                 self.waiting.clear();
                 if let Some((statefulset, goal)) = &self.run {
                     let again = again(&self.typed, summary, statefulset, goal, &self.commands);
-                    let text = summary::closing(summary, statefulset, goal, &again, &self.commands);
+                    let text = summary::closing(summary, statefulset, goal, &again, self.rollback, &self.commands);
                     if let Some(report) = &mut self.run_report {
                         report.closing(anstream::adapter::strip_str(&text).to_string());
                     }

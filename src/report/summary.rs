@@ -9,12 +9,28 @@ use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb, quorum_after_losing_one};
 use crate::runbook::{Level, Outcome, Summary};
 
-/// The closing lines. `statefulset` is `namespace/name`; `again` goes on with the run.
-pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, again: &str, commands: &Commands) -> String {
-    let again = escape(again);
+/// The closing lines. `statefulset` is `namespace/name`; `again` goes on with the run, which is taken back by itself where
+/// `rollback` is asked for.
+pub(super) fn closing(
+    summary: &Summary,
+    statefulset: &str,
+    goal: &Goal,
+    again: &str,
+    rollback: bool,
+    commands: &Commands,
+) -> String {
+    let fails = matches!(summary.outcome, Outcome::Refused { .. } | Outcome::Failed { .. } | Outcome::TimedOut { .. });
+    let onward = if rollback && fails {
+        "It is taken back now, as --on-failure rollback asks.".to_owned()
+    } else {
+        format!("Go on with: {}", escape(again))
+    };
     let mut text = match &summary.outcome {
         Outcome::Done => done(summary, statefulset, goal, commands),
-        Outcome::Foreseen => styled(BOLD, "Nothing was changed."),
+        Outcome::Foreseen => {
+            let persist = to_persist(summary, goal).map(|line| format!("\n  persist   {}", escape(&line)));
+            styled(BOLD, "Nothing was changed.") + &persist.unwrap_or_default()
+        }
         Outcome::Paused { before } => {
             let mut text = format!("{} before {before}.", styled(NOTE, "Paused"));
             if goal.leaves_to_operator(before)
@@ -22,7 +38,7 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, again: 
             {
                 let _ = write!(text, " The commit is made; apply {} to the cluster.", escape(&gitops.overlay));
             }
-            format!("{text} Go on with: {again}")
+            format!("{text} {onward}")
         }
         Outcome::Refused { step, facts, findings, half_way } => {
             let mut text = String::new();
@@ -38,7 +54,7 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, again: 
             } else {
                 let _ = write!(text, ": {} of {} findings stand in the way.", facts.len(), findings.len());
             }
-            let stands = if *half_way { format!("The run is half-way. Go on with: {again}") } else { nothing() };
+            let stands = if *half_way { format!("The run is half-way. {onward}") } else { nothing() };
             let _ = write!(text, "\n{stands}");
             text
         }
@@ -81,7 +97,7 @@ pub(super) fn closing(summary: &Summary, statefulset: &str, goal: &Goal, again: 
     );
     if open_ended {
         let changed = summary.changes.iter().any(Change::touches_cluster) || goal.resumed.is_some();
-        let _ = write!(text, "\n{}", if changed { format!("Go on with: {again}") } else { nothing() });
+        let _ = write!(text, "\n{}", if changed { onward } else { nothing() });
     }
     if !matches!(summary.outcome, Outcome::Done)
         && let Some(snapshot) = &summary.snapshot
@@ -162,13 +178,17 @@ fn done(summary: &Summary, statefulset: &str, goal: &Goal, commands: &Commands) 
     text
 }
 
-/// What has to be changed at the source that the StatefulSet is made from, so that its next sync does not undo the run.
+/// What has to be changed at the source that the StatefulSet is made from, so that its next sync does not undo what the run
+/// has changed, or would change.
 fn to_persist(summary: &Summary, goal: &Goal) -> Option<String> {
     if goal.to == goal.from || goal.gitops.is_some() || summary.sources.is_empty() {
         return None;
     }
     let mut values = vec![format!("replicas {} (in many charts replicaCount)", goal.to)];
-    let set = summary.changes.iter().flat_map(|change| match change {
+    let foreseen = summary.plan.iter().flat_map(|plan| &plan.changes).map(|planned| &planned.change);
+    let changed: Vec<_> =
+        if summary.changes.is_empty() { foreseen.collect() } else { summary.changes.iter().collect() };
+    let set = changed.into_iter().flat_map(|change| match change {
         Change::PatchStatefulSet { env, .. } => env.as_slice(),
         _ => &[],
     });

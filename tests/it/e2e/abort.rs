@@ -73,7 +73,7 @@ fn a_run_that_fails_is_rolled_back_at_once() {
 
     let ended = cluster.run(&["up", "--yes", "--timeout", "20s", "--on-failure", "rollback", "--claim", "delete"]);
 
-    ended.exits(5).says("20 s").says("Taken back");
+    ended.exits(5).says("20 s").says("It is taken back now").says("Taken back").never_says("Go on with");
     is_as_before(&cluster, &before);
 }
 
