@@ -104,7 +104,7 @@ fn columns_of(resource: &str) -> Vec<Column> {
         kinds::NAMESPACES => vec![NAME, ("Status", 0, |namespace| text(&namespace["status"]["phase"])), AGE],
         kinds::NODES => vec![
             NAME,
-            ("Status", 0, |node| if is_ready(node) { "Ready".to_owned() } else { "NotReady".to_owned() }),
+            ("Status", 0, status_of_node),
             ("Roles", 0, |_| "<none>".to_owned()),
             AGE,
             ("Version", 0, |node| text(&node["status"]["nodeInfo"]["kubeletVersion"])),
@@ -156,6 +156,12 @@ fn list(value: &Value) -> &[Value] {
 
 fn joined(value: &Value, field: &str) -> String {
     list(value).iter().map(|element| text(&element[field])).collect::<Vec<_>>().join(",")
+}
+
+fn status_of_node(node: &Value) -> String {
+    let ready = if is_ready(node) { "Ready" } else { "NotReady" };
+    let cordoned = if node["spec"]["unschedulable"] == true { ",SchedulingDisabled" } else { "" };
+    format!("{ready}{cordoned}")
 }
 
 fn is_ready(object: &Value) -> bool {
