@@ -230,7 +230,10 @@ pub struct Goal {
     pub started: String,
     /// Whether it finishes what another run began.
     pub resumed: Option<Record>,
-    /// The update strategy to restore, where an earlier deferred run has set a guard.
+    /// The unfinished run that it takes the place of: its rollout comes to its end in this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<Box<Record>>,
+    /// The update strategy to restore, where an earlier run has set a guard.
     pub strategy: Option<serde_json::Value>,
 }
 
@@ -295,6 +298,7 @@ impl Goal {
             operator: request.operator.clone(),
             started: request.started.clone(),
             resumed,
+            supersedes: None,
             strategy,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alarm, Claim, Known, Member, MemberId, Observation, ordinal_of};
+use super::{Alarm, Claim, Known, Member, MemberId, Observation, Stage, ordinal_of};
 
 /// A fact that stands in the way, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,15 @@ pub fn replaceable(observation: &Observation) -> Option<(i32, bool)> {
     let ordinal = one.peer_urls.iter().find_map(|url| ordinal_of(url, name))?;
     let alone = none.is_none() && healthy_without(observation, ordinal).is_empty();
     alone.then(|| (ordinal, is_lost(observation, one)))
+}
+
+/// What to do about a member that is lost ([`is_lost`]), where one is and nothing stands in the way of replacing it.
+pub fn replacing_the_lost(observation: &Observation) -> Option<String> {
+    let (ordinal, _) = replaceable(observation).filter(|(_, lost)| *lost)?;
+    Stage::of(observation).is_between_members().then_some(())?;
+    let set = &observation.statefulset;
+    let (name, namespace, pod) = (&set.name, &set.namespace, set.pod_name(ordinal));
+    Some(format!("it does not come back by itself: etcd-scale replace --sts {name} -n {namespace} {pod}"))
 }
 
 /// A scale-up by hand, which no run explains: more pods are asked for than etcd has members.
@@ -183,22 +192,12 @@ fn voter_facts(observation: &Observation, voter: &Member, facts: &mut Vec<Fact>)
         return;
     }
     match observation.status_of(voter.id) {
-        None => {
-            let set = &observation.statefulset;
-            // An unfinished run comes to its end first.
-            let at_rest = set.readable_record().is_none_or(|record| record.deferred);
-            let advice = match replaceable(observation).filter(|_| at_rest) {
-                Some((ordinal, true)) => {
-                    let (name, namespace, pod) = (&set.name, &set.namespace, set.pod_name(ordinal));
-                    format!("it does not come back by itself: etcd-scale replace --sts {name} -n {namespace} {pod}")
-                }
-                _ => "bring it back first; etcd refuses to add a member while a voter is missing".to_owned(),
-            };
-            facts.push(Fact::new(
-                format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
-                advice,
-            ));
-        }
+        None => facts.push(Fact::new(
+            format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
+            replacing_the_lost(observation).unwrap_or_else(|| {
+                "bring it back first; etcd refuses to add a member while a voter is missing".to_owned()
+            }),
+        )),
         Some(status) => {
             if let Some(reason) = status.healthy.reason() {
                 facts.push(Fact::new(

@@ -2,7 +2,7 @@
 
 use super::{
     Goal, GoalRefusal, Observation, RUN_ANNOTATION, Record, Request, RolloutPolicy, Stage, StatefulSet, Verb,
-    pods_without_members, quorum_after_losing_one, round_of,
+    pods_without_members, quorum_after_losing_one, replaceable, round_of,
 };
 
 impl Goal {
@@ -38,7 +38,7 @@ impl Goal {
         let command = |verb: &str| command_of(set, verb);
         if let Some(record) = record.clone().filter(|record| !record.deferred) {
             if record.verb != Verb::Up {
-                return Err(unfinished(set, &record));
+                return Err(unfinished(observation, &record));
             }
             if let Some(refusal) = another_size(request, set, &record) {
                 return Err(refusal);
@@ -172,7 +172,7 @@ impl Goal {
         let command = |verb: Verb| command(set, verb);
         if let Some(record) = record.clone().filter(|record| !record.deferred) {
             if record.verb != Verb::Down {
-                return Err(unfinished(set, &record));
+                return Err(unfinished(observation, &record));
             }
             if let Some(refusal) = another_size(request, set, &record) {
                 return Err(refusal);
@@ -233,10 +233,19 @@ impl Goal {
                 advice: format!("name one of {}", pods.join(", ")),
             });
         };
-        if let Some(record) = record.clone().filter(|record| !record.deferred) {
+        let unfinished_run = record.clone().filter(|record| !record.deferred);
+        let broken = replaceable(observation).filter(|(broken, _)| *broken == ordinal);
+        // A run that has all its members waits in vain for one that is lost since. Its own replacement that is only away
+        // for a moment is no such one.
+        let supersedes = unfinished_run.clone().filter(|record| {
+            let own = record.replaced.as_ref().is_some_and(|replaced| replaced.ordinal == ordinal);
+            let in_vain = broken.is_some_and(|(_, lost)| lost || !own);
+            in_vain && Stage::of(observation).is_between_members()
+        });
+        if let Some(record) = unfinished_run.filter(|_| supersedes.is_none()) {
             let same = record.replaced.as_ref().is_some_and(|replaced| replaced.ordinal == ordinal);
             if record.verb != Verb::Replace || !same {
-                return Err(unfinished(set, &record));
+                return Err(unfinished(observation, &record));
             }
             if size != record.to {
                 return Err(GoalRefusal::Contradiction {
@@ -256,7 +265,7 @@ impl Goal {
             });
         }
         let goal = Self::of(request, size, size, None, record.map(|record| record.strategy));
-        Ok(Self { replaces: Some(ordinal), ..goal })
+        Ok(Self { replaces: Some(ordinal), supersedes: supersedes.map(Box::new), ..goal })
     }
 
     fn resolve_abort(
@@ -305,7 +314,7 @@ impl Goal {
                     advice: format!("finish the run: {}; then shrink: {down}", record.command(set)),
                 })
             }
-            _ => Err(unfinished(set, &record)),
+            _ => Err(unfinished(observation, &record)),
         }
     }
 
@@ -319,7 +328,7 @@ impl Goal {
             return Err(GoalRefusal::NothingToDo(format!("{} has no deferred rollout of etcd-scale", set.name)));
         };
         if record.verb != Verb::Settle && !record.deferred {
-            return Err(unfinished(set, &record));
+            return Err(unfinished(observation, &record));
         }
         if request.rollout == Some(RolloutPolicy::Defer) {
             return Err(GoalRefusal::NothingToDo("the rollout is deferred already".to_owned()));
@@ -355,10 +364,12 @@ fn another_size(request: &Request, set: &StatefulSet, record: &Record) -> Option
 }
 
 /// Another run has to be finished, or taken back, first.
-fn unfinished(set: &StatefulSet, record: &Record) -> GoalRefusal {
-    let abort = match record.verb {
-        Verb::Up => format!(", or take it back: {}", command(set, Verb::Abort)),
-        _ => String::new(),
+fn unfinished(observation: &Observation, record: &Record) -> GoalRefusal {
+    let set = &observation.statefulset;
+    let abort = if record.verb == Verb::Up && Stage::of(observation).is_before_vote() {
+        format!(", or take it back: {}", command(set, Verb::Abort))
+    } else {
+        String::new()
     };
     GoalRefusal::Contradiction {
         fact: format!("an unfinished `{}` of {} stands on the StatefulSet", record.verb.word(), record.by),

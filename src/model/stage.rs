@@ -112,6 +112,21 @@ impl Stage {
         !matches!(self, Self::AtRest | Self::Opened | Self::Unknown)
     }
 
+    /// Whether no member is on its way in or out: what is left of a run is its rollout, or further rounds. A member that
+    /// is lost then can be replaced first, or the run would wait for it for good.
+    pub fn is_between_members(self) -> bool {
+        matches!(
+            self,
+            Self::AtRest
+                | Self::BetweenRounds
+                | Self::Promoted
+                | Self::Shrunk
+                | Self::Deferred
+                | Self::Settling
+                | Self::Settled
+        )
+    }
+
     /// Whether a scale-up can still be taken back.
     pub fn is_before_vote(self) -> bool {
         matches!(self, Self::Opened | Self::LearnerAdded | Self::Joining | Self::Joined)

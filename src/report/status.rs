@@ -10,7 +10,7 @@ use super::table::table;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, styled};
 use crate::model::{
     Fact, Lock, Members, Observation, Rollout, Stage, Standing, StandingMember, Verb, healthy_for_change,
-    pods_without_members, quorum_after_losing_one, replaceable,
+    pods_without_members, quorum_after_losing_one, replaceable, replacing_the_lost,
 };
 
 /// What `status` shows.
@@ -53,11 +53,15 @@ impl Status {
             Stage::AtRest | Stage::Deferred | Stage::Overtaken | Stage::Unknown => {
                 healthy_for_change(observation, None)
             }
+            // That a member is lost is explained by none.
+            _ if replacing_the_lost(observation).is_some() => healthy_for_change(observation, None),
             _ => Vec::new(),
         };
         if stage == Stage::AtRest {
             facts.extend(pods_without_members(observation));
-            let unrest = Rollout::unrest(observation);
+            // The pod of one that is lost is told of above, with what helps.
+            let lost = replaceable(observation).filter(|(_, lost)| *lost).map(|(ordinal, _)| ordinal);
+            let unrest = Rollout::unrest_but(observation, lost);
             facts.extend(unrest.into_iter().map(|fact| Fact::new(fact, "wait, or mend the pod")));
         }
         if let Err(why) = set.record() {
@@ -154,7 +158,8 @@ fn way(observation: &Observation, stage: Stage, leftover_claims: &[String]) -> W
     let command =
         |verb: Verb, more: &str| format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace);
     let replace = |ordinal: i32| command(Verb::Replace, &format!(" {}", set.pod_name(ordinal)));
-    let broken = replaceable(observation).filter(|_| matches!(stage, Stage::AtRest | Stage::Deferred));
+    let broken = replaceable(observation)
+        .filter(|(_, lost)| matches!(stage, Stage::AtRest | Stage::Deferred) || (*lost && stage.is_between_members()));
     match broken {
         // Somebody lowered replicas and left the member, which no run replaces as long as it has no place.
         Some((ordinal, _)) if !set.ordinals(set.replicas).contains(&ordinal) => {

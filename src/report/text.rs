@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::change::diff;
 use super::escape::escape;
-use crate::model::{Change, Goal, Verb};
+use crate::model::{Change, Goal, Record, Verb};
 use crate::runbook::{Event, Finding, Level, Plan, PlanEnd, Proposal};
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -101,17 +101,19 @@ pub(super) fn what_is_done(statefulset: &str, goal: &Goal) -> String {
 fn started(statefulset: &str, goal: &Goal, dry_run: bool) -> String {
     let dry = if dry_run { " (dry run: nothing is changed)" } else { "" };
     let what = what_is_done(statefulset, goal);
-    match &goal.resumed {
-        Some(record) => format!(
-            "{} {}{dry}\n{} the run that {} began at {}",
-            styled(BOLD, "etcd-scale:"),
-            escape(&what),
-            if goal.verb == Verb::Abort && record.verb != Verb::Abort { "takes back" } else { "finishes" },
-            escape(&record.by),
-            escape(&record.started)
-        ),
-        None => format!("{} {}{dry}", styled(BOLD, "etcd-scale:"), escape(&what)),
+    let mut text = format!("{} {}{dry}", styled(BOLD, "etcd-scale:"), escape(&what));
+    let mut earlier = |what: &str, record: &Record| {
+        let (by, at) = (escape(&record.by), escape(&record.started));
+        let _ = write!(text, "\n{what} that {by} began at {at}");
+    };
+    if let Some(record) = &goal.resumed {
+        let takes_back = goal.verb == Verb::Abort && record.verb != Verb::Abort;
+        earlier(if takes_back { "takes back the run" } else { "finishes the run" }, record);
     }
+    if let Some(record) = &goal.supersedes {
+        earlier(&format!("takes the place of the `{}` to {} members", record.verb.word(), record.to), record);
+    }
+    text
 }
 
 /// One check as a line, its advice below it.

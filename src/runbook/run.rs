@@ -431,11 +431,13 @@ impl<'a, W: World, R: Reporter> Run<'a, W, R> {
         self.apply(step, change, observation).await.err()
     }
 
-    /// A record that stands and is neither deferred nor the one that this run takes up is another run's.
+    /// A record that stands and is neither deferred nor of a run that this one takes up, or takes the place of, is another
+    /// run's.
     fn occupied(&self, observation: &Observation) -> Option<Outcome> {
         let record = observation.statefulset.readable_record().filter(|record| !record.deferred)?;
-        let taken_up = self.goal.resumed.as_ref().is_some_and(|resumed| resumed.run == record.run);
-        (!taken_up).then(|| Outcome::Contradiction {
+        let taken = [self.goal.resumed.as_ref(), self.goal.supersedes.as_deref()];
+        let taken = taken.into_iter().flatten().any(|taken| taken.run == record.run);
+        (!taken).then(|| Outcome::Contradiction {
             fact: format!("{} has begun another run meanwhile", record.at_work),
             advice: "leave it to that run, or run the same command again once it has ended".to_owned(),
         })

@@ -4,7 +4,7 @@ use super::hand_over::{hand_over, handed_over};
 use super::verify::first_shortfall;
 use crate::model::{
     Change, DataDir, Goal, MemberId, Observation, Record, Rollout, RolloutPolicy, Verb, lowered_strategy, partition_of,
-    quorum_after_losing_one, strategy_is_on_delete,
+    quorum_after_losing_one, replacing_the_lost, strategy_is_on_delete,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -38,7 +38,7 @@ impl Step for SettleRollout {
             return verdict;
         }
         if let Some((seen, wake)) = first_shortfall(observation, goal) {
-            return wait(goal, seen, wake);
+            return wait(observation, goal, seen, wake);
         }
         let Some(next) = behind.first().copied() else {
             if set.strategy == target {
@@ -136,18 +136,25 @@ fn leadership(observation: &Observation, goal: &Goal, trail: &Trail, behind: &[i
         return None;
     }
     if handed_over(trail) {
-        return Some(wait(goal, format!("leadership is on its way from {} to {name}", pod.name), Wake::Members));
+        return Some(wait(
+            observation,
+            goal,
+            format!("leadership is on its way from {} to {name}", pod.name),
+            Wake::Members,
+        ));
     }
     Some(hand_over((leader.member, &pod.name), (id, &name), "the leader's pod is to be restarted"))
 }
 
-fn wait(goal: &Goal, seen: String, wake: Wake) -> Verdict {
+fn wait(observation: &Observation, goal: &Goal, seen: String, wake: Wake) -> Verdict {
     Verdict::Wait(Wait {
         until: "every member to be healthy before the next one restarts".to_owned(),
         seen,
         progress: None,
         limit: goal.timeout,
         wake,
-        way_out: "mend what is named and run the same command again; no other member is restarted meanwhile".to_owned(),
+        way_out: replacing_the_lost(observation).unwrap_or_else(|| {
+            "mend what is named and run the same command again; no other member is restarted meanwhile".to_owned()
+        }),
     })
 }

@@ -19,11 +19,19 @@ fn each_ordinal(test: &str, spoil: fn(&Cluster, &str)) {
         let other = if pod == "etcd-0" { "etcd-1" } else { "etcd-0" };
         let old = id_of(&cluster, pod, other);
         // A new leader knows nothing of what a member held, which may come back whole then: so it is none that ends here.
-        cluster.lead(other);
-        spoil(&cluster, pod);
-        let watch = PodWatch::of(&cluster);
-
-        let ended = cluster.run(&["replace", pod, "--yes", "-o", "ndjson"]);
+        // One that was elected meanwhile, on a machine that is hard at work, is answered by spoiling it once more.
+        let spoiled_and_replaced = || {
+            cluster.lead(other);
+            spoil(&cluster, pod);
+            let watch = PodWatch::of(&cluster);
+            (watch, cluster.run(&["replace", pod, "--yes", "-o", "ndjson"]))
+        };
+        let (mut watch, mut ended) = spoiled_and_replaced();
+        for _ in 0..2 {
+            if ended.stderr.contains("is healthy") {
+                (watch, ended) = spoiled_and_replaced();
+            }
+        }
 
         ended.exits(0);
         assert_eq!(ended.kinds()[..2], ["open-run", "remove-member"], "it goes before anything else\n{ended}");
@@ -104,6 +112,32 @@ fn a_dead_member_is_named_by_status_with_the_command_that_helps() {
             Err(status.stdout)
         }
     });
+}
+
+/// A member whose data is gone shows it only once it restarts, which the end of a scale-up has it do.
+#[test]
+#[ignore = "needs a Kubernetes cluster"]
+fn a_member_that_the_rollout_of_another_run_finds_lost() {
+    let cluster = Manifest::new().replicas(3).start("replace-midway");
+    let strategy = cluster.strategy();
+    cluster.lead("etcd-0");
+    cluster.exec("etcd-1", &["sh", "-c", "rm -rf /store/*"]);
+    cluster.run(&["up", "--to", "4", "--yes", "--no-snapshot", "--timeout", "20s"]).exits(5);
+    eventually("the member to be seen as lost", || {
+        let status = cluster.run(&["status"]);
+        let named = status.stdout.contains("! voter etcd-1") && status.stdout.contains("next: etcd-scale replace");
+        if named { Ok(()) } else { Err(status.stdout) }
+    });
+    cluster.run(&["up", "--to", "4", "--yes", "--timeout", "1s"]).exits(5).says("etcd-scale replace");
+    cluster.run(&["down", "--yes"]).exits(6).says("finish it first").never_says("take it back");
+
+    cluster.run(&["replace", "etcd-1", "--yes"]).exits(0).says("takes the place of the `up` to 4 members");
+
+    cluster.has_voters(4);
+    cluster.has_no_traces();
+    assert_eq!(cluster.strategy(), strategy);
+    cluster.run(&["verify"]).exits(0);
+    cluster.run(&["up", "--to", "4", "--yes"]).exits(0).says("Nothing to do");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! over clusters of any size in any state.
 
 use etcd_scale::model::{
-    ClaimPolicy, Goal, GoalRefusal, Move, Observation, Replacement, Request, RolloutPolicy, Verb, Victim, quorum,
+    ClaimPolicy, Goal, GoalRefusal, Move, Observation, Replacement, Request, RolloutPolicy, Stage, Verb, Victim, quorum,
 };
 use etcd_scale::steps;
 use proptest::prelude::{Strategy, any, prop};
@@ -68,6 +68,35 @@ fn a_broken_member_is_replaced_with_every_kill_and_failure() {
     let mut forced = replacing(0);
     forced.replacement.as_mut().unwrap().victim = Victim::Any;
     walk(rok(3), forced, 0);
+}
+
+/// The scale-up of another run, as far as its rollout.
+fn promoted(start: Observation, to: i32) -> Observation {
+    let walk = Walk::new(start.clone(), up_to(to, "first"), 0);
+    let (mut observation, mut step) = (start, 0);
+    while Stage::of(&observation) != Stage::Promoted {
+        let (at, act) = walk.act(&observation, step);
+        step = at;
+        observation = match act {
+            Act::Change(change) => observation.after(&change),
+            Act::Wait => {
+                let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
+                observation.after_move(&favourable)
+            }
+            Act::Reached | Act::Refused => panic!("it should come to its rollout"),
+        };
+    }
+    observation
+}
+
+#[test]
+fn one_that_another_run_waits_for_is_replaced_with_every_kill() {
+    for (start, to, ordinal) in [(rok(3), 4, 1), (rok(2), 3, 0), (by_hand(3), 4, 2), (rok(3), 4, 3)] {
+        let lost = without(ordinal, &promoted(start, to));
+        let goal = Goal::resolve(&replacing(ordinal), &lost).expect("a goal");
+        assert!(goal.supersedes.is_some());
+        walk(lost, replacing(ordinal), 0);
+    }
 }
 
 /// Follows the tool and the world's favourable moves to where the tool ends.

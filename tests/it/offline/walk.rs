@@ -54,7 +54,8 @@ pub(super) struct Found {
 
 impl Walk {
     pub(super) fn new(start: Observation, request: Request, failures: usize) -> Self {
-        let restores = start.statefulset.strategy.clone();
+        let set = &start.statefulset;
+        let restores = set.readable_record().map_or_else(|| set.strategy.clone(), |record| record.strategy);
         let size = start.statefulset.replicas;
         let to = request.to.unwrap_or(size);
         let steps = match request.verb {
@@ -207,9 +208,14 @@ impl Walk {
 
     /// Walks the tool on from a step until it does something that takes the world.
     pub(super) fn act(&self, seen: &Observation, from: usize) -> (usize, Act) {
-        let Ok(goal) = Goal::resolve(&self.request, seen) else {
-            // A run keeps its goal; resolving fails only where the size is reached and the record gone.
-            return (self.steps.len(), Act::Reached);
+        let goal = match Goal::resolve(&self.request, seen) {
+            Ok(goal) => goal,
+            // A run that is to take the place of another looks whether it may.
+            Err(_) if self.replaces().is_some() && seen.statefulset.run_annotation().is_some() => {
+                return (from, Act::Refused);
+            }
+            // A run keeps its goal; resolving fails otherwise only where the size is reached and the record gone.
+            Err(_) => return (self.steps.len(), Act::Reached),
         };
         let mut observation = seen.clone();
         let mut trail = Trail::default();
