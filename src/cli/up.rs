@@ -38,7 +38,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
     }
     let claims = request.claims;
     let rollback = args.on_failure == OnFailure::Rollback;
-    console.with_rollback(rollback);
+    console.takes_back(rollback);
     let code = session::walk(&args.target, &args.running, request, repository, console, interrupt.clone()).await;
     if rollback && matches!(code, exit::FAILED | exit::TIMED_OUT) {
         let mut back = session::request(Verb::Abort, args.running.timeout);
@@ -46,7 +46,7 @@ pub(super) async fn run(args: Up, console: &mut Console, interrupt: Interrupt) -
         back.ignore_reconciler = args.running.ignore_reconciler;
         // Nobody has typed this abort, and nothing takes it back.
         console.begun_by(Vec::new());
-        console.with_rollback(false);
+        console.takes_back(false);
         // What failed stays failed, also where it was taken back.
         let _ = session::walk(&args.target, &args.running, back, None, console, interrupt).await;
     }

@@ -88,8 +88,7 @@ pub fn replacing_the_lost(observation: &Observation) -> Option<String> {
     let (ordinal, _) = replaceable(observation).filter(|(_, lost)| *lost)?;
     Stage::of(observation).is_between_members().then_some(())?;
     let set = &observation.statefulset;
-    let (name, namespace, pod) = (&set.name, &set.namespace, set.pod_name(ordinal));
-    Some(format!("it does not come back by itself: etcd-scale replace --sts {name} -n {namespace} {pod}"))
+    Some(format!("it does not come back by itself: {} {}", set.command("replace"), set.pod_name(ordinal)))
 }
 
 /// A scale-up by hand, which no run explains: more pods are asked for than etcd has members.

@@ -108,7 +108,7 @@ impl Record {
             (Verb::Up | Verb::Down, _) => format!(" --to {}", self.to),
             _ => String::new(),
         };
-        format!("etcd-scale {} --sts {} -n {}{more}", self.verb.word(), set.name, set.namespace)
+        set.command(self.verb.word()) + &more
     }
 
     /// The record of a goal's own run, or of the one that it takes up.

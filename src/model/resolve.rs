@@ -35,7 +35,7 @@ impl Goal {
     fn resolve_up(request: &Request, observation: &Observation, record: Option<Record>) -> Result<Self, GoalRefusal> {
         let set = &observation.statefulset;
         let size = set.replicas;
-        let command = |verb: &str| command_of(set, verb);
+        let command = |verb: &str| set.command(verb);
         if let Some(record) = record.clone().filter(|record| !record.deferred) {
             if record.verb != Verb::Up {
                 return Err(unfinished(observation, &record));
@@ -144,10 +144,7 @@ impl Goal {
         let voters = members.voters().count();
         if voters == usize::try_from(to).unwrap_or_default() && members.learners().next().is_none() {
             let note = if deferred {
-                format!(
-                    "; the rollout to the older members is deferred: etcd-scale settle --sts {} -n {}",
-                    set.name, set.namespace
-                )
+                format!("; the rollout to the older members is deferred: {}", set.command("settle"))
             } else {
                 String::new()
             };
@@ -185,7 +182,7 @@ impl Goal {
                     ),
                     advice: format!(
                         "somebody changed replicas meanwhile; look with: {}; clear the goal with: {}",
-                        command_of(set, "status"),
+                        set.command("status"),
                         command(Verb::Abort)
                     ),
                 });
@@ -233,30 +230,24 @@ impl Goal {
                 advice: format!("name one of {}", pods.join(", ")),
             });
         };
-        let unfinished_run = record.clone().filter(|record| !record.deferred);
-        let broken = replaceable(observation).filter(|(broken, _)| *broken == ordinal);
-        // A run that has all its members waits in vain for one that is lost since. Its own replacement that is only away
-        // for a moment is no such one.
-        let supersedes = unfinished_run.clone().filter(|record| {
+        let mut supersedes = None;
+        if let Some(record) = record.clone().filter(|record| !record.deferred) {
             let own = record.replaced.as_ref().is_some_and(|replaced| replaced.ordinal == ordinal);
-            let in_vain = broken.is_some_and(|(_, lost)| lost || !own);
-            in_vain && Stage::of(observation).is_between_members()
-        });
-        if let Some(record) = unfinished_run.filter(|_| supersedes.is_none()) {
-            let same = record.replaced.as_ref().is_some_and(|replaced| replaced.ordinal == ordinal);
-            if record.verb != Verb::Replace || !same {
+            if waits_in_vain(observation, ordinal, own) {
+                supersedes = Some(Box::new(record));
+            } else if !own {
                 return Err(unfinished(observation, &record));
-            }
-            if size != record.to {
+            } else if size != record.to {
                 return Err(GoalRefusal::Contradiction {
                     fact: format!(
                         "an unfinished run replaces {pod} among {} pods, but the StatefulSet now asks for {size}",
                         record.to
                     ),
-                    advice: format!("somebody changed replicas meanwhile; look with: {}", command_of(set, "status")),
+                    advice: format!("somebody changed replicas meanwhile; look with: {}", set.command("status")),
                 });
+            } else {
+                return Ok(Self::of(request, size, size, Some(record.clone()), Some(record.strategy)));
             }
-            return Ok(Self::of(request, size, size, Some(record.clone()), Some(record.strategy)));
         }
         if size < 2 {
             return Err(GoalRefusal::Refused {
@@ -265,7 +256,7 @@ impl Goal {
             });
         }
         let goal = Self::of(request, size, size, None, record.map(|record| record.strategy));
-        Ok(Self { replaces: Some(ordinal), supersedes: supersedes.map(Box::new), ..goal })
+        Ok(Self { replaces: Some(ordinal), supersedes, ..goal })
     }
 
     fn resolve_abort(
@@ -301,7 +292,7 @@ impl Goal {
             (Verb::Up, stage, Some((from, to))) if stage.is_before_vote() => back(to, from),
             (_, Stage::Unknown, _) => Err(GoalRefusal::Refused {
                 fact: "the member list could not be read by a quorum, so it cannot be told what stands".to_owned(),
-                advice: format!("see which members answer with: {}", command_of(set, "status")),
+                advice: format!("see which members answer with: {}", set.command("status")),
             }),
             (_, Stage::Opened, _) | (Verb::Up | Verb::Down, Stage::Overtaken, _) => {
                 cleared(observation, &record)?;
@@ -343,12 +334,8 @@ impl Goal {
     }
 }
 
-fn command_of(set: &StatefulSet, verb: &str) -> String {
-    format!("etcd-scale {verb} --sts {} -n {}", set.name, set.namespace)
-}
-
 fn command(set: &StatefulSet, verb: Verb) -> String {
-    command_of(set, verb.word())
+    set.command(verb.word())
 }
 
 /// An unfinished run to one size is not finished by asking for another.
@@ -375,6 +362,13 @@ fn unfinished(observation: &Observation, record: &Record) -> GoalRefusal {
         fact: format!("an unfinished `{}` of {} stands on the StatefulSet", record.verb.word(), record.by),
         advice: format!("finish it first: {}{abort}", record.command(set)),
     }
+}
+
+/// Whether an unfinished run that has all its members waits for one that was lost since, in vain. `own` is whether that is
+/// its own replacement, which may be only away for a moment.
+fn waits_in_vain(observation: &Observation, ordinal: i32, own: bool) -> bool {
+    let broken = replaceable(observation).filter(|(broken, _)| *broken == ordinal);
+    broken.is_some_and(|(_, lost)| lost || !own) && Stage::of(observation).is_between_members()
 }
 
 /// A goal that was overtaken by hand is cleared only where pods and members fit each other again.

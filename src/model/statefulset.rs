@@ -79,6 +79,11 @@ impl StatefulSet {
         format!("{}-{ordinal}", self.name)
     }
 
+    /// The command of a verb about it, as people are advised it.
+    pub fn command(&self, verb: &str) -> String {
+        format!("etcd-scale {verb} --sts {} -n {}", self.name, self.namespace)
+    }
+
     /// The ordinals that `replicas` pods have.
     pub fn ordinals(&self, replicas: i32) -> std::ops::Range<i32> {
         self.start..self.start.saturating_add(replicas)

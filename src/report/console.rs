@@ -153,8 +153,8 @@ impl Console {
         self.typed = typed;
     }
 
-    /// Runs from now on are taken back where they fail half-way.
-    pub fn with_rollback(&mut self, rollback: bool) {
+    /// Whether runs from now on are taken back where they fail half-way.
+    pub fn takes_back(&mut self, rollback: bool) {
         self.rollback = rollback;
     }
 

@@ -155,8 +155,7 @@ impl Status {
 fn way(observation: &Observation, stage: Stage, leftover_claims: &[String]) -> Way {
     let set = &observation.statefulset;
     let record = set.readable_record();
-    let command =
-        |verb: Verb, more: &str| format!("etcd-scale {} --sts {} -n {}{more}", verb.word(), set.name, set.namespace);
+    let command = |verb: Verb, more: &str| set.command(verb.word()) + more;
     let replace = |ordinal: i32| command(Verb::Replace, &format!(" {}", set.pod_name(ordinal)));
     let broken = replaceable(observation)
         .filter(|(_, lost)| matches!(stage, Stage::AtRest | Stage::Deferred) || (*lost && stage.is_between_members()));

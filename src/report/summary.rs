@@ -7,7 +7,7 @@ use super::commands::Commands;
 use super::escape::escape;
 use super::text::{BAD, BOLD, DIM, GOOD, NOTE, line_of, styled};
 use crate::model::{Change, Goal, Verb, quorum_after_losing_one};
-use crate::runbook::{Level, Outcome, Summary};
+use crate::runbook::{Level, Outcome, Summary, TroubleKind};
 
 /// The closing lines. `statefulset` is `namespace/name`; `again` goes on with the run, which is taken back by itself where
 /// `rollback` is asked for.
@@ -19,7 +19,10 @@ pub(super) fn closing(
     rollback: bool,
     commands: &Commands,
 ) -> String {
-    let fails = matches!(summary.outcome, Outcome::Refused { .. } | Outcome::Failed { .. } | Outcome::TimedOut { .. });
+    let fails = match &summary.outcome {
+        Outcome::Failed { trouble, .. } => trouble.kind != TroubleKind::Internal,
+        outcome => matches!(outcome, Outcome::Refused { .. } | Outcome::TimedOut { .. }),
+    };
     let onward = if rollback && fails {
         "It is taken back now, as --on-failure rollback asks.".to_owned()
     } else {

@@ -70,6 +70,19 @@ fn a_broken_member_is_replaced_with_every_kill_and_failure() {
     walk(rok(3), forced, 0);
 }
 
+/// The world once the tool has made its change, or what it waits for has come.
+fn after(observation: &Observation, act: &Act) -> Observation {
+    match act {
+        Act::Change(change) => observation.after(change),
+        Act::Wait => {
+            let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
+            observation.after_move(&favourable)
+        }
+        Act::Reached => panic!("it has ended"),
+        Act::Refused => panic!("refused"),
+    }
+}
+
 /// The scale-up of another run, as far as its rollout.
 fn promoted(start: Observation, to: i32) -> Observation {
     let walk = Walk::new(start.clone(), up_to(to, "first"), 0);
@@ -77,14 +90,7 @@ fn promoted(start: Observation, to: i32) -> Observation {
     while Stage::of(&observation) != Stage::Promoted {
         let (at, act) = walk.act(&observation, step);
         step = at;
-        observation = match act {
-            Act::Change(change) => observation.after(&change),
-            Act::Wait => {
-                let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
-                observation.after_move(&favourable)
-            }
-            Act::Reached | Act::Refused => panic!("it should come to its rollout"),
-        };
+        observation = after(&observation, &act);
     }
     observation
 }
@@ -110,13 +116,9 @@ fn follow(mut observation: Observation, request: &Request) -> Result<Observation
         let steps = steps::towards(&goal, &observation);
         let walk = Walk::of(observation.clone(), request.clone(), steps, serde_json::Value::Null);
         match walk.act(&observation, 0) {
-            (_, Act::Change(change)) => observation = observation.after(&change),
-            (_, Act::Wait) => {
-                let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
-                observation = observation.after_move(&favourable);
-            }
             (_, Act::Reached) => return Ok(observation),
             (at, Act::Refused) => panic!("refused by {}", walk.name(at)),
+            (_, act) => observation = after(&observation, &act),
         }
     }
     panic!("no end")
@@ -152,15 +154,10 @@ fn from_everywhere_before_the_vote_it_is_taken_back() {
             }
             let (at, act) = walk.act(&observation, step);
             step = at;
-            match act {
-                Act::Change(change) => observation = observation.after(&change),
-                Act::Wait => {
-                    let favourable = observation.moves().into_iter().find(Move::favourable).expect("a way on");
-                    observation = observation.after_move(&favourable);
-                }
-                Act::Reached => break,
-                Act::Refused => panic!("refused"),
+            if matches!(act, Act::Reached) {
+                break;
             }
+            observation = after(&observation, &act);
         }
         assert!(taken_back > 3 && refused > 0, "{taken_back} {refused}");
     }

@@ -122,13 +122,16 @@ async fn a_deferred_rollout() {
 async fn what_has_to_be_changed_at_the_source_is_named() {
     let mut observation = rok(2);
     observation.statefulset.annotations.insert("meta.helm.sh/release-name".into(), "rok".into());
-    let (_, err) = shown(&mut Foreseen::new(observation), Style::default(), YES, None).await;
-    let line = err.lines().find(|line| line.contains("persist")).expect("it is named");
-    assert_eq!(
-        line.trim(),
-        "persist   Helm would undo this: change its source before its next sync: replicas 3 (in many charts replicaCount), \
-         ETCD_CLUSTER_SIZE 3, ETCD_INITIAL_CLUSTER_STATE existing"
-    );
+    // By a dry run as well: the source can be changed beforehand.
+    for options in [YES, Options { yes: false, dry_run: true }] {
+        let (_, err) = shown(&mut Foreseen::new(observation.clone()), Style::default(), options, None).await;
+        let line = err.lines().find(|line| line.contains("persist")).expect("it is named");
+        assert_eq!(
+            line.trim(),
+            "persist   Helm would undo this: change its source before its next sync: replicas 3 (in many charts \
+             replicaCount), ETCD_CLUSTER_SIZE 3, ETCD_INITIAL_CLUSTER_STATE existing"
+        );
+    }
 }
 
 #[tokio::test]
