@@ -37,7 +37,7 @@ pub fn healthy_without(observation: &Observation, ordinal: i32) -> Vec<Fact> {
     let mut others = observation.clone();
     others.statuses.remove(&observation.statefulset.pod_name(ordinal));
     let leaving = observation.member_of_ordinal(ordinal).map(|member| member.id);
-    healthy_for_change(&others, leaving)
+    unhealthy(&others, leaving, None)
 }
 
 /// Whether a member serves as a voter should.
@@ -85,10 +85,24 @@ pub fn replaceable(observation: &Observation) -> Option<(i32, bool)> {
 
 /// What to do about a member that is lost ([`is_lost`]), where one is and nothing stands in the way of replacing it.
 pub fn replacing_the_lost(observation: &Observation) -> Option<String> {
-    let (ordinal, _) = replaceable(observation).filter(|(_, lost)| *lost)?;
-    Stage::of(observation).is_between_members().then_some(())?;
+    let (replace, lost) = replacement(observation)?;
+    lost.then(|| format!("it does not come back by itself: {replace}"))
+}
+
+/// What to do about a member that is waited for: `mend`, or replace it. That it is lost is not seen at every moment: one
+/// that crashes runs in between.
+pub fn mend_or_replace(observation: &Observation, mend: &str) -> String {
+    replacing_the_lost(observation).unwrap_or_else(|| match replacement(observation) {
+        Some((replace, _)) => format!("{mend}; or, where the member does not come back: {replace}"),
+        None => mend.to_owned(),
+    })
+}
+
+/// The command that replaces the one voter that does not serve, where no other is on its way, and whether it is lost.
+fn replacement(observation: &Observation) -> Option<(String, bool)> {
+    let (ordinal, lost) = replaceable(observation).filter(|_| Stage::of(observation).is_between_members())?;
     let set = &observation.statefulset;
-    Some(format!("it does not come back by itself: {} {}", set.command("replace"), set.pod_name(ordinal)))
+    Some((format!("{} {}", set.command("replace"), set.pod_name(ordinal)), lost))
 }
 
 /// A scale-up by hand, which no run explains: more pods are asked for than etcd has members.
@@ -112,6 +126,11 @@ pub fn pods_without_members(observation: &Observation) -> Option<Fact> {
 /// Stricter than etcd's own check (server/etcdserver/server.go, `mayAddMember`), which lets a change pass while a
 /// minority is down; what etcd would refuse is among it.
 pub fn healthy_for_change(observation: &Observation, about: Option<MemberId>) -> Vec<Fact> {
+    unhealthy(observation, about, replacing_the_lost(observation).as_deref())
+}
+
+/// The same. `replacing` is what to do about the one that is lost, where one is.
+fn unhealthy(observation: &Observation, about: Option<MemberId>, replacing: Option<&str>) -> Vec<Fact> {
     let Some(members) = observation.members.known() else {
         let fact = format!("the member list could not be read: {}", observation.members.reason().unwrap_or_default());
         let advice = if observation.way_is_in_doubt() {
@@ -129,7 +148,7 @@ pub fn healthy_for_change(observation: &Observation, about: Option<MemberId>) ->
         ));
     }
     for voter in members.voters().filter(|voter| Some(voter.id) != about) {
-        voter_facts(observation, voter, &mut facts);
+        voter_facts(observation, voter, replacing, &mut facts);
     }
     for learner in members.learners().filter(|learner| Some(learner.id) != about) {
         facts.push(Fact::new(
@@ -182,7 +201,7 @@ pub fn healthy_for_change(observation: &Observation, about: Option<MemberId>) ->
     facts
 }
 
-fn voter_facts(observation: &Observation, voter: &Member, facts: &mut Vec<Fact>) {
+fn voter_facts(observation: &Observation, voter: &Member, replacing: Option<&str>, facts: &mut Vec<Fact>) {
     if !voter.started() {
         facts.push(Fact::new(
             format!("member {} ({}) was added and never started", voter.called(), voter.id),
@@ -193,9 +212,7 @@ fn voter_facts(observation: &Observation, voter: &Member, facts: &mut Vec<Fact>)
     match observation.status_of(voter.id) {
         None => facts.push(Fact::new(
             format!("voter {} does not answer: {}", voter.called(), observation.status_missing(voter)),
-            replacing_the_lost(observation).unwrap_or_else(|| {
-                "bring it back first; etcd refuses to add a member while a voter is missing".to_owned()
-            }),
+            replacing.unwrap_or("bring it back first; etcd refuses to add a member while a voter is missing"),
         )),
         Some(status) => {
             if let Some(reason) = status.healthy.reason() {

@@ -59,7 +59,7 @@ pub use look::{
 pub use manifest::{Difference, all_differences, differences};
 pub use member::{Alarm, ClusterId, Member, MemberId, MemberStatus, Members};
 pub use membership::{
-    Fact, clients_to_ask, healthy_for_change, healthy_without, is_lost, pods_without_members, quorum,
+    Fact, clients_to_ask, healthy_for_change, healthy_without, is_lost, mend_or_replace, pods_without_members, quorum,
     quorum_after_losing_one, replaceable, replacing_the_lost, serves,
 };
 pub use moved::{Moved, PodPhase};

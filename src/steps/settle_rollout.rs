@@ -3,8 +3,8 @@
 use super::hand_over::{hand_over, handed_over};
 use super::verify::first_shortfall;
 use crate::model::{
-    Change, DataDir, Goal, MemberId, Observation, Record, Rollout, RolloutPolicy, Verb, lowered_strategy, partition_of,
-    quorum_after_losing_one, replacing_the_lost, strategy_is_on_delete,
+    Change, DataDir, Goal, MemberId, Observation, Record, Rollout, RolloutPolicy, Verb, lowered_strategy,
+    mend_or_replace, partition_of, quorum_after_losing_one, strategy_is_on_delete,
 };
 use crate::runbook::{Proposal, Refusal, Step, Trail, Verdict, Wait, Wake};
 
@@ -153,8 +153,9 @@ fn wait(observation: &Observation, goal: &Goal, seen: String, wake: Wake) -> Ver
         progress: None,
         limit: goal.timeout,
         wake,
-        way_out: replacing_the_lost(observation).unwrap_or_else(|| {
-            "mend what is named and run the same command again; no other member is restarted meanwhile".to_owned()
-        }),
+        way_out: mend_or_replace(
+            observation,
+            "no other member is restarted meanwhile; mend what is named and run the same command again",
+        ),
     })
 }

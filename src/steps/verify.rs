@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hashes::{Hashes, compare_hashes, compare_with_first};
 use super::keys::{UNTIL_KNOWN, compare_keys};
-use crate::model::{Fact, Goal, Member, Observation, Rollout, Verb, ordinal_of, replacing_the_lost};
+use crate::model::{Fact, Goal, Member, Observation, Rollout, Verb, mend_or_replace, ordinal_of, replacing_the_lost};
 use crate::runbook::{Done, Finding, Level, Refusal, Step, Trail, Verdict, Wait, Wake};
 
 /// A compaction in between is no fault: hashes are tried again at least this long.
@@ -31,9 +31,8 @@ impl Step for Verify {
         }
         if let Some((seen, wake)) = first_shortfall(observation, goal) {
             if goal.verb == Verb::Verify && goal.timeout.is_zero() {
-                let advice = replacing_the_lost(observation).unwrap_or_else(|| {
-                    "mend it, or finish what is under way: `etcd-scale status` shows how".to_owned()
-                });
+                let mend = "mend it, or finish what is under way: `etcd-scale status` shows how";
+                let advice = replacing_the_lost(observation).unwrap_or_else(|| mend.to_owned());
                 return Verdict::Refuse(Refusal::because(seen, advice));
             }
             return Verdict::Wait(Wait {
@@ -42,8 +41,7 @@ impl Step for Verify {
                 progress: None,
                 limit: goal.timeout,
                 wake,
-                way_out: replacing_the_lost(observation)
-                    .unwrap_or_else(|| "mend what is named and run the same command again".to_owned()),
+                way_out: mend_or_replace(observation, "mend what is named and run the same command again"),
             });
         }
         let hashes = compare_hashes(observation, goal.hash);

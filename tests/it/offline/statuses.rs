@@ -144,6 +144,11 @@ fn a_member_is_replaced_only_where_it_is_lost() {
     let mut on_its_own = rok(3);
     let status = on_its_own.statuses.get_mut("rok-etcd-2").and_then(Known::known_mut).expect("a status");
     (status.member, status.cluster) = (MemberId(1), ClusterId(1));
+    // One whose peer URL fits no pod's is told of like any other, and not taken for a member of its pod.
+    let mut elsewhere = crashing.clone();
+    elsewhere.members.known_mut().expect("a member list").list[2].peer_urls =
+        vec!["http://rok-etcd-2.rok-etcd-cluster.rok:2381".to_owned()];
+    assert_eq!(advised(elsewhere), (None, None));
     // What a change of size is refused with leads there as well.
     let refused = |observation: &Observation| healthy_for_change(observation, None).remove(0).advice;
     assert!(refused(&silent).starts_with("bring it back first"));
