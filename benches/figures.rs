@@ -35,6 +35,10 @@ impl Figures {
         Self(all)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn least(&self) -> Option<f64> {
         self.0.first().copied()
     }

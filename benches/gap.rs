@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use crate::figures::{Figures, Unit, head, table};
+use crate::figures::{Unit, head, table};
 use crate::filled::{filled, largest};
-use crate::harness::{SET, Writer};
+use crate::harness::SET;
 use crate::weigh;
+use crate::writer::Writer;
 
 pub(crate) fn measure() -> String {
     let cluster = filled("gap", 2, largest());
-    let writer = Writer::on(&cluster, 2);
+    let pods: Vec<_> = (0..2).map(|at| format!("{SET}-{at}")).collect();
+    let writer = || Writer::on(cluster.name(), &pods, |at| (format!("written/{at}"), at.to_string()));
+    let idle = writer();
     std::thread::sleep(Duration::from_secs(10));
-    let mut rows = vec![row("nothing, for 10 s", writer)];
+    let mut rows = vec![row("nothing, for 10 s", idle)];
     // One after the other on the same data: 2 to 3 members, 3 to 4, and the old members' restarts come in the second.
     let runs: [&[&str]; 4] = [
         &["up", "--yes", "--rollout", "defer"],
@@ -21,8 +24,7 @@ pub(crate) fn measure() -> String {
     ];
     for run in runs {
         let name = cluster.name();
-        crate::harness::kubectl(&["delete", "pod", "writer", "-n", name]);
-        let writer = Writer::on(&cluster, 2);
+        let writer = writer();
         weigh::etcd_scale(&[run, &["--sts", SET, "-n", name]].concat());
         rows.push(row(&format!("`etcd-scale {}`", run.join(" ")), writer));
     }
@@ -34,9 +36,7 @@ pub(crate) fn measure() -> String {
 }
 
 fn row(what: &str, writer: Writer) -> Vec<String> {
-    let gaps = writer.end().gaps();
-    let count = gaps.len();
-    let gaps = Figures::new(gaps.iter().map(Duration::as_secs_f64).collect());
+    let gaps = writer.end();
     let write = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |figure| Unit::Seconds.write(figure));
-    vec![what.to_owned(), write(gaps.most()), write(gaps.percentile(99)), count.to_string()]
+    vec![what.to_owned(), write(gaps.most()), write(gaps.percentile(99)), gaps.count().to_string()]
 }

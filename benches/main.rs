@@ -28,6 +28,7 @@ mod side_by_side;
 mod status;
 mod verify;
 mod weigh;
+mod writer;
 
 use std::io::Write as _;
 use std::panic::catch_unwind;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::figures::{Figures, Unit, head, table};
-use crate::harness::{Image, Namespace, Writer, create, eventually, get, is_up, list, setting, try_kubectl};
+use crate::harness::{Image, Namespace, create, eventually, get, is_up, list, setting, try_kubectl};
 use crate::observer::Observer;
 use crate::weigh::{self, PROGRAM, Weighed};
+use crate::writer::Writer;
 use crate::{picture, readme, rounds, tell};
 
 /// How often the cluster is looked at meanwhile.
@@ -139,8 +140,9 @@ pub(crate) fn measure() -> String {
     }
     let note = format!(
         "Medians of {} runs for each column, in brackets the least and the most. Both sides go through the same \
-         counting proxy. A write is a process of etcdctl; the times without one are from one acknowledged write to the \
-         next, that process included. It writes the same value again and again, or the listings that the guide compares \
+         counting proxy. The client holds a connection to each old member through the API server, writes every 10 ms, and \
+         goes on to another member when one fails or does not answer within 400 ms; the times without a write are from one \
+         acknowledged write to the next. It writes the same value again and again, or the listings that the guide compares \
          would differ. The guide's commands wait by asking once a second. Puls8's image would add its own pod as a voter: \
          the pod starts past that script, as a learner, and again with it before it gets its vote.",
         rounds()
@@ -227,12 +229,9 @@ impl Made {
 
     fn run(&self, side: Side, runbooks: Option<&Path>) -> Run {
         let Guide { namespace, set, script, size, .. } = *self.guide;
-        let service = get("statefulset", set, namespace)["spec"]["serviceName"].as_str().map(str::to_owned);
-        let service = service.expect("a Service");
-        let endpoints: Vec<_> =
-            (0..size).map(|at| format!("http://{set}-{at}.{service}.{namespace}.svc:2379")).collect();
+        let pods: Vec<_> = (0..size).map(|at| format!("{set}-{at}")).collect();
         // The same again and again: listings of several members are then the same, whenever each is made.
-        let writer = Writer::start(namespace, &endpoints, "written/again same");
+        let writer = Writer::on(namespace, &pods, |_| ("written/again".to_owned(), "same".to_owned()));
         let observer = Observer::on(namespace, set, size, LOOK);
         let weighed: Weighed = match side {
             Side::ByHand => weigh::run(&[&runbooks.expect("they are there").join(script).to_string_lossy()]),
@@ -242,9 +241,7 @@ impl Made {
             }
         };
         let story = observer.end();
-        let gaps = writer.end().gaps();
-        let count = gaps.len();
-        let gaps = Figures::new(gaps.iter().map(Duration::as_secs_f64).collect());
+        let gaps = writer.end();
         let promoted = story.promoted.map(|at| at.saturating_duration_since(weighed.began).as_secs_f64());
         let [took, requests, bytes, memory] = weighed.figures();
         [
@@ -258,7 +255,7 @@ impl Made {
             Some(requests),
             Some(bytes),
             Some(memory),
-            Some(count as f64),
+            Some(gaps.count() as f64),
         ]
     }
 }

@@ -59,14 +59,9 @@ impl Attempt {
 impl Writer {
     /// Begins to write to whichever of so many pods serves, and returns when the first write was acknowledged.
     pub(crate) fn on(cluster: &Cluster, pods: usize) -> Self {
+        let namespace = cluster.name();
         let endpoints: Vec<_> =
-            (0..pods).map(|at| format!("http://etcd-{at}.{SERVICE}.{}.svc:2379", cluster.name())).collect();
-        Self::start(cluster.name(), &endpoints, &format!("{PREFIX}$i $i"))
-    }
-
-    /// The same from a pod in a namespace, to whichever of these endpoints serves. `put` is the key and the value, in
-    /// which `$i` is the number of the write.
-    pub(crate) fn start(namespace: &str, endpoints: &[String], put: &str) -> Self {
+            (0..pods).map(|at| format!("http://etcd-{at}.{SERVICE}.{namespace}.svc:2379")).collect();
         let Image(image) = Image::usual();
         create(&json!({
             "apiVersion": "v1",
@@ -85,7 +80,7 @@ impl Writer {
         // What was not acknowledged is written once more, under the same key.
         let script = format!(
             "i=0; while :; do \
-             if said=$(etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {put} 2>&1); \
+             if said=$(etcdctl --endpoints={} --dial-timeout=400ms --command-timeout=400ms put {PREFIX}$i $i 2>&1); \
              then i=$((i+1)); said=ok; else said=\"failed $said\"; fi; \
              read now idle </proc/uptime; echo $now $said; done",
             endpoints.join(",")
