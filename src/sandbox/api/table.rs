@@ -258,4 +258,15 @@ mod tests {
         pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         assert_eq!(pod_status(&pod), "Terminating");
     }
+
+    #[test]
+    fn a_cordoned_node_says_so() {
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let mut node = json!({"spec": {}, "status": {"conditions": ready}});
+        assert_eq!(status_of_node(&node), "Ready");
+        node["spec"]["unschedulable"] = json!(true);
+        assert_eq!(status_of_node(&node), "Ready,SchedulingDisabled");
+        node["status"]["conditions"] = json!([]);
+        assert_eq!(status_of_node(&node), "NotReady,SchedulingDisabled");
+    }
 }

@@ -1,10 +1,9 @@
 //! Pools of disks whose configuration the etcd keeps: one in trouble stops a scale-up before it begins.
 
 use etcd_scale::model::{Answer, DiskPool, Goal, Known, Question};
-use etcd_scale::runbook::{Finding, Level, Step, Trail, Verdict};
-use etcd_scale::steps::Precheck;
+use etcd_scale::runbook::{Finding, Level, Verdict};
 
-use super::sample::{rok, up_to};
+use super::sample::{prechecked, rok, up_to};
 
 fn findings(pools: Known<Option<Vec<DiskPool>>>, ignore: bool) -> Vec<Finding> {
     let mut observation = rok(2);
@@ -12,16 +11,10 @@ fn findings(pools: Known<Option<Vec<DiskPool>>>, ignore: bool) -> Vec<Finding> {
     let mut request = up_to(3, "run");
     request.ignore_diskpools = ignore;
     let goal = Goal::resolve(&request, &observation).unwrap();
-    let all = loop {
-        match Precheck.judge(&observation, &goal, &Trail::default()) {
-            Verdict::Look(question) => {
-                let answer = question.assumed(&observation);
-                observation.answers.push((question, answer));
-            }
-            Verdict::Refuse(refusal) => break refusal.findings,
-            Verdict::Done(done) => break done.findings,
-            other => panic!("{other:?}"),
-        }
+    let all = match prechecked(observation, &goal) {
+        Verdict::Refuse(refusal) => refusal.findings,
+        Verdict::Done(done) => done.findings,
+        other => panic!("{other:?}"),
     };
     all.into_iter().filter(|finding| finding.id == "disk-pools").collect()
 }

@@ -11,6 +11,7 @@ mod life;
 mod mangled;
 mod mistakes;
 mod moved;
+mod neighbours;
 mod output;
 mod patch;
 mod peer_list;

@@ -4,10 +4,10 @@ use etcd_scale::model::{
     Answer, Change, ConfigMap, EnvSource, Goal, Known, Observation, Question, Record, partition_of, patch_operations,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
-use etcd_scale::steps::{PatchStatefulSet, Precheck};
+use etcd_scale::steps::PatchStatefulSet;
 use serde_json::{Value, json};
 
-use super::sample::{by_hand, peer, up_to};
+use super::sample::{by_hand, peer, prechecked, up_to};
 
 /// A run that has added its learner, and its goal.
 pub(super) fn with_learner(observation: &Observation) -> (Observation, Goal) {
@@ -153,16 +153,9 @@ fn a_config_map_is_patched_behind_the_guard() {
 /// The facts for which precheck refuses, its looks answered as a plan would assume.
 pub(super) fn refused(observation: &Observation) -> String {
     let goal = Goal::resolve(&up_to(3, "run"), observation).unwrap();
-    let mut observation = observation.clone();
-    loop {
-        match Precheck.judge(&observation, &goal, &Trail::default()) {
-            Verdict::Look(question) => {
-                let answer = question.assumed(&observation);
-                observation.answers.push((question, answer));
-            }
-            Verdict::Refuse(refusal) => return refusal.facts.into_iter().map(|fact| fact.fact).collect(),
-            other => panic!("{other:?}"),
-        }
+    match prechecked(observation.clone(), &goal) {
+        Verdict::Refuse(refusal) => refusal.facts.into_iter().map(|fact| fact.fact).collect(),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use etcd_scale::model::{
     Answer, Claim, ClaimTemplate, ClusterId, Container, ContainerState, Delivery, Deployment, EnvSource, EnvVar,
-    FileEdit, GitOps, JoinChoice, Known, Member, MemberId, MemberStatus, Members, Mount, Node, Observation, Pod,
+    FileEdit, GitOps, Goal, JoinChoice, Known, Member, MemberId, MemberStatus, Members, Mount, Node, Observation, Pod,
     Question, Request, Service, SnapshotChoice, StatefulSet, StorageClass, Template, Verb, Via, Volume,
 };
+use etcd_scale::runbook::{Step, Trail, Verdict};
+use etcd_scale::steps::Precheck;
 use serde_json::{Value, json};
 
 /// Rok's StatefulSet with so many members, the first of them leading.
@@ -187,6 +189,19 @@ pub(super) fn with_strategy(size: i32, strategy: Value) -> Observation {
     let mut observation = rok(size);
     observation.statefulset.strategy = strategy;
     observation
+}
+
+/// What precheck says in the end, its looks answered as a plan would assume.
+pub(super) fn prechecked(mut observation: Observation, goal: &Goal) -> Verdict {
+    loop {
+        match Precheck.judge(&observation, goal, &Trail::default()) {
+            Verdict::Look(question) => {
+                let answer = question.assumed(&observation);
+                observation.answers.push((question, answer));
+            }
+            verdict => return verdict,
+        }
+    }
 }
 
 /// `up --to N`, by run `run`.

@@ -5,10 +5,10 @@ use etcd_scale::model::{
     USED_PATHS_ANNOTATION, Volume, VolumeNeed, VolumePlace, place_of, volume_needs,
 };
 use etcd_scale::runbook::{Step, Trail, Verdict};
-use etcd_scale::steps::{AddLearner, CreateVolume, Precheck};
+use etcd_scale::steps::{AddLearner, CreateVolume};
 use serde_json::{Value, json};
 
-use super::sample::{by_hand, rok, up_to, with_wal};
+use super::sample::{by_hand, prechecked, rok, up_to, with_wal};
 
 fn goal(observation: &Observation, request: &Request) -> Goal {
     Goal::resolve(request, observation).expect("a goal")
@@ -283,16 +283,9 @@ fn an_own_template_is_taken_as_it_is() {
 /// The facts for which precheck refuses, its looks answered as a plan would assume.
 fn precheck(observation: &Observation, request: &Request) -> Vec<String> {
     let goal = goal(observation, request);
-    let mut observation = observation.clone();
-    loop {
-        match Precheck.judge(&observation, &goal, &Trail::default()) {
-            Verdict::Look(question) => {
-                let answer = question.assumed(&observation);
-                observation.answers.push((question, answer));
-            }
-            Verdict::Refuse(refusal) => return refusal.facts.into_iter().map(|fact| fact.fact).collect(),
-            _ => return Vec::new(),
-        }
+    match prechecked(observation.clone(), &goal) {
+        Verdict::Refuse(refusal) => refusal.facts.into_iter().map(|fact| fact.fact).collect(),
+        _ => Vec::new(),
     }
 }
 
