@@ -140,8 +140,8 @@ pub(crate) fn measure() -> String {
     }
     let note = format!(
         "Medians of {} runs for each column, in brackets the least and the most. Both sides go through the same \
-         counting proxy. The client holds a connection to each old member through the API server, writes every 10 ms, and \
-         goes on to another member when one fails or does not answer within 400 ms; the times without a write are from one \
+         counting proxy. The client holds a connection to each old member, writes every 10 ms, and goes on to another \
+         member when one fails or does not answer within 400 ms; the times without a write are from one \
          acknowledged write to the next. It writes the same value again and again, or the listings that the guide compares \
          would differ. The guide's commands wait by asking once a second. Puls8's image would add its own pod as a voter: \
          the pod starts past that script, as a learner, and again with it before it gets its vote.",
