@@ -392,6 +392,10 @@ fn nodes(context: Context<'_>) -> Vec<Finding> {
     check.end(format!("enough nodes for {wanted} pods that must not share one"))
 }
 
+/// The most members that etcd's own documents advise (its FAQ, on the maximum size). A StatefulSet takes any number, so
+/// that a slip of a digit would be paid by every write.
+const MOST: i32 = 7;
+
 fn size(context: Context<'_>) -> Vec<Finding> {
     let goal = context.goal;
     let mut check = Check::new("size");
@@ -406,7 +410,13 @@ fn size(context: Context<'_>) -> Vec<Finding> {
             "two members survive the loss of none: every restart of one stops the cluster",
             "go on to three without delay",
         ),
-        to if to > 7 => check.advise(format!("{to} members make every write slower"), "seven are enough for anybody"),
+        to if to > MOST && goal.verb == Verb::Up && !context.resumes() => check.refuse(
+            format!("{to} members are more than etcd is for: each one more makes every write slower"),
+            format!("see whether {to} was meant; {MOST} members survive the loss of three, and etcd advises no more"),
+        ),
+        to if to > MOST => {
+            check.advise(format!("{to} members make every write slower"), "seven are enough for anybody");
+        }
         to if to % 2 == 0 => check.advise(
             format!("{to} members survive the loss of no more than {}, as {} would", (to - 1) / 2, to - 1),
             "an odd number is the better size to stay at",

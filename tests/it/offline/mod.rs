@@ -18,6 +18,7 @@ mod peer_list;
 mod run;
 mod run_report;
 mod sample;
+mod sizes;
 mod statuses;
 mod torture;
 mod volumes;
