@@ -21,6 +21,9 @@ const PORT: u16 = 2379;
 /// Within this a pod answers, if only to refuse, where there is a way to it.
 const REACH: Duration = Duration::from_millis(200);
 
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// A connection to a pod, whichever way it goes.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -36,7 +39,7 @@ pub(crate) async fn member(pods: &Api<Pod>, pod: &str) -> Client {
     let (pods, pod) = (pods.clone(), pod.to_owned());
     let connector = tower::service_fn(move |_: Uri| {
         let (pods, pod) = (pods.clone(), pod.clone());
-        async move { connect(&pods, &pod).await.map(TokioIo::new) }
+        async move { timeout(CONNECT, connect(&pods, &pod)).await?.map(TokioIo::new) }
     });
     let channel = Endpoint::from_static("http://etcd").connect_with_connector_lazy(connector);
     Client::from_channel(Channel::Tonic(channel), None).await.expect("it connects later")

@@ -11,8 +11,8 @@ use crate::writer::Writer;
 pub(crate) fn measure() -> String {
     let cluster = filled("gap", 2, largest());
     let pods: Vec<_> = (0..2).map(|at| format!("{SET}-{at}")).collect();
-    let writer = || Writer::on(cluster.name(), &pods, |at| (format!("written/{at}"), at.to_string()));
-    let idle = writer();
+    let begin = || Writer::on(cluster.name(), &pods, |at| (format!("written/{at}"), at.to_string()));
+    let idle = begin();
     std::thread::sleep(Duration::from_secs(10));
     let mut rows = vec![row("nothing, for 10 s", idle)];
     // One after the other on the same data: 2 to 3 members, 3 to 4, and the old members' restarts come in the second.
@@ -24,7 +24,7 @@ pub(crate) fn measure() -> String {
     ];
     for run in runs {
         let name = cluster.name();
-        let writer = writer();
+        let writer = begin();
         weigh::etcd_scale(&[run, &["--sts", SET, "-n", name]].concat());
         rows.push(row(&format!("`etcd-scale {}`", run.join(" ")), writer));
     }

@@ -20,8 +20,8 @@ const PACE: Duration = Duration::from_millis(10);
 /// How long a member is given for a write before another one gets it.
 const ANSWER: Duration = Duration::from_millis(400);
 
-/// How long the first write may take.
-const FIRST: Duration = Duration::from_secs(60);
+/// How long a write may take, whoever is asked, before the cluster counts as lost.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A writer at work.
 pub(crate) struct Writer {
@@ -39,7 +39,7 @@ impl Writer {
             let api = etcd::pods(namespace).await;
             let members = join_all(pods.iter().map(|pod| etcd::member(&api, pod))).await;
             let mut hand = Hand { members, at: 0, put, acknowledged: Vec::new() };
-            timeout(FIRST, hand.write()).await.expect("etcd takes a write");
+            hand.write().await;
             hand
         });
         let task = RUNTIME.spawn(hand.on(over));
@@ -79,6 +79,10 @@ impl Hand {
 
     /// One write, to one member after the other until it is acknowledged: the same again, so that it is done once.
     async fn write(&mut self) {
+        timeout(LONGEST, self.until_acknowledged()).await.expect("etcd takes a write");
+    }
+
+    async fn until_acknowledged(&mut self) {
         let (key, value) = (self.put)(self.acknowledged.len());
         loop {
             let put = self.members[self.at].put(key.clone(), value.clone(), None);

@@ -24,7 +24,7 @@ pub(crate) struct Writer {
 }
 
 /// What a writer has done.
-pub(crate) struct Writes {
+struct Writes {
     attempts: Vec<Attempt>,
 }
 
@@ -35,7 +35,7 @@ impl Writes {
     }
 
     /// The times from one acknowledged write to the next.
-    pub(crate) fn gaps(&self) -> Vec<Duration> {
+    fn gaps(&self) -> Vec<Duration> {
         self.acknowledged().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
     }
 }
@@ -118,7 +118,7 @@ impl Writer {
     }
 
     /// Ends it, after one more write.
-    pub(crate) fn end(mut self) -> Writes {
+    fn end(mut self) -> Writes {
         self.goes_on();
         drop(self.child.kill());
         drop(self.child.wait());

@@ -1,22 +1,16 @@
 //! Pools of disks whose configuration the etcd keeps: one in trouble stops a scale-up before it begins.
 
-use etcd_scale::model::{Answer, DiskPool, Goal, Known, Question};
-use etcd_scale::runbook::{Finding, Level, Verdict};
+use etcd_scale::model::{Answer, DiskPool, Known, Question};
+use etcd_scale::runbook::{Finding, Level};
 
-use super::sample::{prechecked, rok, up_to};
+use super::sample::{found, rok, up_to};
 
 fn findings(pools: Known<Option<Vec<DiskPool>>>, ignore: bool) -> Vec<Finding> {
     let mut observation = rok(2);
     observation.answers.push((Question::DiskPools, Answer::DiskPools(pools)));
     let mut request = up_to(3, "run");
     request.ignore_diskpools = ignore;
-    let goal = Goal::resolve(&request, &observation).unwrap();
-    let all = match prechecked(observation, &goal) {
-        Verdict::Refuse(refusal) => refusal.findings,
-        Verdict::Done(done) => done.findings,
-        other => panic!("{other:?}"),
-    };
-    all.into_iter().filter(|finding| finding.id == "disk-pools").collect()
+    found(observation, &request).into_iter().filter(|finding| finding.id == "disk-pools").collect()
 }
 
 fn pool(name: &str, status: &str) -> DiskPool {

@@ -9,7 +9,7 @@ use etcd_scale::model::{
     FileEdit, GitOps, Goal, JoinChoice, Known, Member, MemberId, MemberStatus, Members, Mount, Node, Observation, Pod,
     Question, Request, Service, SnapshotChoice, StatefulSet, StorageClass, Template, Verb, Via, Volume,
 };
-use etcd_scale::runbook::{Step, Trail, Verdict};
+use etcd_scale::runbook::{Finding, Step, Trail, Verdict};
 use etcd_scale::steps::Precheck;
 use serde_json::{Value, json};
 
@@ -201,6 +201,16 @@ pub(super) fn prechecked(mut observation: Observation, goal: &Goal) -> Verdict {
             }
             verdict => return verdict,
         }
+    }
+}
+
+/// What precheck finds for a request, refused or not.
+pub(super) fn found(observation: Observation, request: &Request) -> Vec<Finding> {
+    let goal = Goal::resolve(request, &observation).expect("a goal");
+    match prechecked(observation, &goal) {
+        Verdict::Refuse(refusal) => refusal.findings,
+        Verdict::Done(done) => done.findings,
+        other => panic!("{other:?}"),
     }
 }
 
