@@ -28,9 +28,9 @@ pub(crate) fn measure() -> String {
     });
     let table = table(&head(&["database", "from when it could vote to when it did, at most"]), &rows);
     format!(
-        "{table}\nIt could vote from the look that first found it as far as etcd asks, nine tenths of the leader's log, \
-         and did at the end of the look that first found it among the voters; a look every {} ms. Rounds: {}; medians, \
-         from 2 members to 3.",
+        "{table}\nIt could vote from the beginning of the look that first found it as far as etcd asks, nine tenths of the \
+         leader's log, and did at the end of the look that first found it among the voters; a look every {} ms. Rounds: {}; \
+         medians, from 2 members to 3.",
         LOOK.as_millis(),
         rounds()
     )
