@@ -6,7 +6,7 @@ use crate::figures::{Unit, head, table};
 use crate::filled::{filled, largest};
 use crate::harness::SET;
 use crate::weigh;
-use crate::writer::Writer;
+use crate::writer::{ANSWER, Writer};
 
 pub(crate) fn measure() -> String {
     let cluster = filled("gap", 2, largest());
@@ -31,8 +31,9 @@ pub(crate) fn measure() -> String {
     let table = table(&head(&["meanwhile", "longest time without a write", "99 % of writes within", "writes"]), &rows);
     format!(
         "{table}\nAt {} MB in keys of 1 kB, once each, one after the other: 2 to 3 members, then 3 to 4. A member that hashes \
-         acknowledges no writes meanwhile: after 400 ms the client goes on to another one.",
-        largest()
+         acknowledges no writes meanwhile: after {} ms the client goes on to another one.",
+        largest(),
+        ANSWER.as_millis()
     )
 }
 

@@ -12,7 +12,7 @@ use crate::figures::{Figures, Unit, head, table};
 use crate::harness::{Image, Namespace, create, eventually, get, is_up, list, setting, try_kubectl};
 use crate::observer::Observer;
 use crate::weigh::{self, PROGRAM, Weighed};
-use crate::writer::Writer;
+use crate::writer::{ANSWER, PACE, Writer};
 use crate::{picture, readme, rounds, tell};
 
 /// How often the cluster is looked at meanwhile.
@@ -140,12 +140,14 @@ pub(crate) fn measure() -> String {
     }
     let note = format!(
         "Medians of {} runs for each column, in brackets the least and the most. Both sides go through the same \
-         counting proxy. The client holds a connection to each old member, writes every 10 ms, and goes on to another \
-         member when one fails or does not answer within 400 ms; the times without a write are from one \
+         counting proxy. The client holds a connection to each old member, writes every {} ms, and goes on to another \
+         member when one fails or does not answer within {} ms; the times without a write are from one \
          acknowledged write to the next. It writes the same value again and again, or the listings that the guide compares \
          would differ. The guide's commands wait by asking once a second. Puls8's image would add its own pod as a voter: \
          the pod starts past that script, as a learner, and again with it before it gets its vote.",
-        rounds()
+        rounds(),
+        PACE.as_millis(),
+        ANSWER.as_millis()
     );
     format!("![The same figures as bars](benches/up.svg)\n\n{text}{note}")
 }

@@ -15,10 +15,10 @@ use crate::figures::Figures;
 use crate::harness::RUNTIME;
 
 /// From the beginning of one write to the next: a client that never rests would be measured for the load that it is.
-const PACE: Duration = Duration::from_millis(10);
+pub(crate) const PACE: Duration = Duration::from_millis(10);
 
 /// How long a member is given for a write before another one gets it.
-const ANSWER: Duration = Duration::from_millis(400);
+pub(crate) const ANSWER: Duration = Duration::from_millis(400);
 
 /// How long a write may take, whoever is asked, before the cluster counts as lost.
 const LONGEST: Duration = Duration::from_secs(60);
